@@ -1,0 +1,121 @@
+//! Intake: an authentic webhook becomes a stored handoff, touch or outcome.
+//!
+//! The order is the promise. Authenticity is proved on the raw bytes before anything is parsed; the exact bytes are stored before anything
+//! is made of them; then each event is settled in one transaction of its own, idempotent by its duplicate key. Nothing authentic is refused: what
+//! cannot be read is put in quarantine and answered 200, and what cannot be settled in time is answered `pending` and comes back
+//! through the queue.
+
+pub mod connector;
+mod door;
+mod drain;
+mod journey;
+mod opening;
+mod settle;
+mod target;
+
+use bytes::Bytes;
+use domain::{AttemptId, HandoffId, ReceiptId, SourceKey};
+use http::{Request, Response};
+use runtime::{Clock, Configs, Ids, Secrets, configs::ConfigError};
+use serde::Serialize;
+use store::{Store, StoreError};
+
+/// Turns webhooks into handoffs.
+#[derive(Clone)]
+pub struct Intake {
+    store: Store,
+    configs: Configs,
+    secrets: Secrets,
+    clock: Clock,
+    ids: Ids,
+    abreast: usize,
+}
+
+/// What became of one request: what its sender is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// The stored bytes.
+    pub receipt: ReceiptId,
+    /// Handoffs that opened.
+    pub opened: Vec<HandoffId>,
+    /// Handoffs a second trigger joined.
+    pub joined: Vec<HandoffId>,
+    /// Handoffs that were told more.
+    pub updated: Vec<HandoffId>,
+    /// Events that were settled before.
+    pub duplicates: usize,
+    /// Events that are not ours.
+    pub ignored: usize,
+    /// Entries that could not be read.
+    pub quarantined: usize,
+    /// Events that will be settled shortly.
+    pub pending: usize,
+}
+
+/// What one event came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Effect {
+    Opened(HandoffId),
+    Joined(HandoffId),
+    Updated(HandoffId),
+    Duplicate,
+    Ignored,
+}
+
+/// Why an event could not be settled now; it comes back.
+#[derive(Debug, thiserror::Error)]
+enum SettleError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("others kept changing what event {0} is about")]
+    Busy(String),
+}
+
+/// What is known of the request an event came in.
+#[derive(Clone)]
+struct Envelope {
+    source: SourceKey,
+    receipt: ReceiptId,
+    received_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Intake {
+    /// Makes an intake of its parts; it settles `abreast` events at once.
+    pub fn new(
+        store: Store,
+        configs: Configs,
+        secrets: Secrets,
+        (clock, ids): (Clock, Ids),
+        abreast: usize,
+    ) -> Self {
+        Self { store, configs, secrets, clock, ids, abreast: abreast.max(1) }
+    }
+
+    /// Answers one request to a hook.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        Box::pin(self.open_door(request)).await
+    }
+
+    fn attempt(&self) -> AttemptId {
+        AttemptId(self.ids.ulid(self.clock.now()))
+    }
+}
+
+impl Settled {
+    fn count(&mut self, effect: Effect) {
+        let add = |list: &mut Vec<HandoffId>, id| {
+            if !list.contains(&id) {
+                list.push(id);
+            }
+        };
+        match effect {
+            Effect::Opened(id) => add(&mut self.opened, id),
+            Effect::Joined(id) => add(&mut self.joined, id),
+            Effect::Updated(id) => add(&mut self.updated, id),
+            Effect::Duplicate => self.duplicates += 1,
+            Effect::Ignored => self.ignored += 1,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Metrics: history becomes numbers, each commit exactly once.
+//!
+//! A batch is folded in one transaction that also moves the shard's checkpoint, on condition that it is exactly where it
+//! was read. A batch that comes again finds its records behind the checkpoint; a slow invocation that commits late finds the
+//! checkpoint moved. What does not fit one transaction is folded by the next. A record that cannot be read is put in quarantine
+//! and counted when it is redriven: the others do not wait for it.
+
+use aws_lambda_events::event::{
+    dynamodb::{EventRecord, TimeWindowEvent, TimeWindowEventResponse},
+    streams::DynamoDbBatchItemFailure,
+};
+use domain::{AttemptId, rollup::contributions};
+use runtime::{Clock, Ids};
+use std::collections::BTreeMap;
+use store::{Fold, Quarantined, Store, StoreError, commit_of};
+
+/// Rows a fold may touch: a transaction has a hundred, and one is the checkpoint.
+const ROWS_MAX: usize = 99;
+
+/// How often a moved checkpoint is read again before the batch is left to come back.
+const TRIES: usize = 5;
+
+/// The name this consumer's checkpoints go by.
+const CONSUMER: &str = "metrics";
+
+/// Folds history into numbers.
+#[derive(Clone)]
+pub struct Metrics {
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+}
+
+/// A stream record's place in its shard.
+type Sequence = String;
+
+impl Metrics {
+    /// Makes a consumer of its parts.
+    pub fn new(store: Store, clock: Clock, ids: Ids) -> Self {
+        Self { store, clock, ids }
+    }
+
+    /// Folds a batch of one shard; what is not done comes back.
+    pub async fn handle(&self, batch: TimeWindowEvent) -> TimeWindowEventResponse {
+        let window = batch.time_window_properties;
+        let shard = window.shard_id.unwrap_or_default();
+        let mut response = TimeWindowEventResponse::default();
+        response.time_window_event_response_properties.state = window.state;
+        let records = batch.dynamo_db_event.records;
+        if let Err((left_at, error)) = Box::pin(self.fold(&shard, records)).await {
+            tracing::error!(%error, stream.sequence = left_at, "not counted yet");
+            let mut failure = DynamoDbBatchItemFailure::default();
+            failure.item_identifier = Some(left_at);
+            response.batch_item_failures.push(failure);
+        }
+        response
+    }
+
+    /// Folds records in order, as many a transaction as fit; on failure says where it stopped.
+    async fn fold(
+        &self,
+        shard: &str,
+        records: Vec<EventRecord>,
+    ) -> Result<(), (Sequence, StoreError)> {
+        let first = records.first().and_then(|record| record.change.sequence_number.clone());
+        let left_at = first.unwrap_or_default();
+        let stop = |error| (left_at.clone(), error);
+        let mut checkpoint = self.store.checkpoint(CONSUMER, shard).await.map_err(stop)?;
+        let mut tries = 0;
+        let mut next = 0;
+        while next < records.len() {
+            let sequence = sequence_of(&records[next]);
+            if is_behind(&sequence, checkpoint.as_deref()) {
+                next += 1;
+                continue;
+            }
+            let stop = |error| (sequence.clone(), error);
+            let (fold, taken) =
+                self.gather(shard, &checkpoint, &records[next..]).await.map_err(stop)?;
+            let attempt = AttemptId(self.ids.ulid(self.clock.now()));
+            match self.store.fold(CONSUMER, &fold, &attempt).await {
+                Ok(()) => {
+                    checkpoint = Some(fold.to);
+                    next += taken;
+                    tries = 0;
+                }
+                Err(StoreError::Conflict) if tries < TRIES => {
+                    tries += 1;
+                    let now = self.store.checkpoint(CONSUMER, shard).await;
+                    checkpoint = now.map_err(|error| (sequence, error))?;
+                }
+                Err(error) => return Err((sequence, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds up records until the rows they touch fill a transaction; returns how many it took, at least one.
+    async fn gather(
+        &self,
+        shard: &str,
+        checkpoint: &Option<Sequence>,
+        records: &[EventRecord],
+    ) -> Result<(Fold, usize), StoreError> {
+        let mut fold =
+            Fold { shard: shard.to_owned(), from: checkpoint.clone(), ..Fold::default() };
+        let mut taken = 0;
+        for record in records {
+            let mut rows = fold.rows.clone();
+            match commit_of(record.change.new_image.clone()) {
+                Ok(commit) => {
+                    for delta in contributions(&commit) {
+                        let row = (delta.family.to_string(), delta.dimension, delta.day);
+                        let counters: &mut BTreeMap<String, i64> = rows.entry(row).or_default();
+                        *counters.entry(delta.counter).or_default() += delta.amount;
+                    }
+                }
+                Err(error) => self.put_aside(record, &error).await?,
+            }
+            if rows.len() > ROWS_MAX && taken > 0 {
+                break;
+            }
+            fold.rows = rows;
+            fold.to = sequence_of(record);
+            taken += 1;
+        }
+        fold.rows.retain(|_, counters| {
+            counters.retain(|_, amount| *amount != 0);
+            !counters.is_empty()
+        });
+        Ok((fold, taken))
+    }
+
+    async fn put_aside(&self, record: &EventRecord, error: &StoreError) -> Result<(), StoreError> {
+        tracing::error!(%error, "a commit cannot be read: it is in quarantine");
+        let now = self.clock.now();
+        let aside = Quarantined {
+            what: serde_json::to_string(&record.change.keys).unwrap_or_default(),
+            kind: "commit".to_owned(),
+            by: CONSUMER.to_owned(),
+            reason: error.to_string(),
+            at: now,
+            part: None,
+        };
+        self.store.quarantine(&aside, &AttemptId(self.ids.ulid(now))).await
+    }
+}
+
+fn sequence_of(record: &EventRecord) -> Sequence {
+    record.change.sequence_number.clone().unwrap_or_default()
+}
+
+/// Compares sequence numbers as the numbers they are, however many digits they have.
+fn is_behind(sequence: &str, checkpoint: Option<&str>) -> bool {
+    let number = |text: &str| {
+        let digits = text.trim_start_matches('0').to_owned();
+        (digits.len(), digits)
+    };
+    checkpoint.is_some_and(|checkpoint| number(sequence) <= number(checkpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_behind;
+
+    #[test]
+    fn sequence_numbers_compare_as_numbers() {
+        assert!(is_behind("9", Some("10")));
+        assert!(is_behind("10", Some("10")));
+        assert!(is_behind("0010", Some("10")));
+        assert!(!is_behind("11", Some("10")));
+        assert!(!is_behind("1", None));
+    }
+}

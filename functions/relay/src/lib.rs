@@ -1,0 +1,114 @@
+//! The relay: each commit leaves the table once recorded.
+//!
+//! It works from commit rows alone and relies on no order between them. Every event and notice carries an id made of the commit
+//! (handoff, version, place), so a batch that comes twice says the same things again and a listener can tell. What cannot
+//! be read is quarantined by its key and the rest goes on: one poisoned record delays nobody.
+
+mod events;
+
+use aws_lambda_events::event::{
+    dynamodb::{Event, EventRecord},
+    streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::{AttemptId, Commit, notice::notices};
+use runtime::{
+    Bus, Clock, Configs, Ids, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
+};
+use store::{Quarantined, Store, StoreError, commit_of};
+
+/// Tells downstream what was committed.
+#[derive(Clone)]
+pub struct Relay {
+    store: Store,
+    configs: Configs,
+    bus: Bus,
+    topic: Topic,
+    clock: Clock,
+    ids: Ids,
+}
+
+/// Why a record could not be told now; the stream brings it back.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The bus did not take it.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The topic did not take it.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// There is no configuration to name people with.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A record could neither be read nor put aside.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Relay {
+    /// Makes a relay of its parts.
+    pub fn new(
+        store: Store,
+        configs: Configs,
+        (bus, topic): (Bus, Topic),
+        clock: Clock,
+        ids: Ids,
+    ) -> Self {
+        Self { store, configs, bus, topic, clock, ids }
+    }
+
+    /// Tells a batch of the stream; on failure the stream replays from the record named.
+    pub async fn handle(&self, batch: Event) -> DynamoDbEventResponse {
+        let mut response = DynamoDbEventResponse::default();
+        for record in batch.records {
+            let sequence = record.change.sequence_number.clone().unwrap_or_default();
+            if let Err(error) = Box::pin(self.take(record)).await {
+                tracing::error!(%error, stream.sequence = sequence, "not told yet");
+                let mut failure = DynamoDbBatchItemFailure::default();
+                failure.item_identifier = Some(sequence);
+                response.batch_item_failures.push(failure);
+                break;
+            }
+        }
+        response
+    }
+
+    async fn take(&self, record: EventRecord) -> Result<(), RelayError> {
+        let key = record.change.keys.clone();
+        match commit_of(record.change.new_image) {
+            Ok(commit) => self.tell(&commit).await,
+            Err(error) => {
+                tracing::error!(%error, "a commit cannot be read: it is in quarantine");
+                let now = self.clock.now();
+                let keys = serde_json::to_string(&key).unwrap_or_default();
+                let aside = Quarantined {
+                    what: keys.clone(),
+                    kind: "commit".to_owned(),
+                    by: "relay".to_owned(),
+                    reason: error.to_string(),
+                    at: now,
+                    part: Some(STANDARD.encode(keys)),
+                };
+                let id = AttemptId(self.ids.ulid(now));
+                Ok(self.store.quarantine(&aside, &id).await?)
+            }
+        }
+    }
+
+    /// Tells one commit: events to the bus, urgent notices to the topic.
+    async fn tell(&self, commit: &Commit) -> Result<(), RelayError> {
+        self.bus.put(&events::events(commit)).await?;
+        let active = self.configs.active(self.clock.now()).await?;
+        for notice in notices(commit, &active.config) {
+            let attributes = vec![
+                ("kind", vec![notice.kind.to_owned()]),
+                ("severity", vec![notice.severity.to_owned()]),
+                ("team", notice.teams),
+                ("to", notice.to.iter().map(ToString::to_string).collect()),
+            ];
+            let message = Message { subject: notice.subject, body: notice.body, attributes };
+            self.topic.publish(&message).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The router: a handoff without an owner gets one, with the reasons.
+//!
+//! It hears of opened and resubmitted handoffs, and of any with a standing request for routing. It reads the handoff as it is now,
+//! so an event that comes twice or late finds nothing to do. Who is chosen, the rep's open count and the pool's rotation move
+//! in one transaction; a lost race is decided again on the new truth. When nobody can take it that is recorded, with why, and the
+//! pool's manager is told; the request stands, and the sweep brings it back.
+
+mod choice;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use choice::{Outcome, Situation};
+use domain::{Actor, AttemptId, Facts, HandoffId, Refusal, decide};
+use runtime::{Clock, Configs, Ids, configs::ConfigError};
+use serde::Deserialize;
+use store::{By, Store, StoreError, Write};
+
+/// How often a lost race is decided again before the queue is asked to bring it back later.
+const TRIES: usize = 12;
+
+/// Gives handoffs owners.
+#[derive(Clone)]
+pub struct Router {
+    store: Store,
+    configs: Configs,
+    clock: Clock,
+    ids: Ids,
+}
+
+/// Why a handoff could not be routed now; the queue brings it back.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The table could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The message is not one of ours.
+    #[error("the message cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Others kept changing it.
+    #[error("handoff {0} kept changing while it was routed")]
+    Busy(HandoffId),
+}
+
+/// A bus event as the queue carries it.
+#[derive(Deserialize)]
+struct Event {
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    handoff: HandoffId,
+    version: u64,
+}
+
+impl Router {
+    /// Makes a router of its parts.
+    pub fn new(store: Store, configs: Configs, clock: Clock, ids: Ids) -> Self {
+        Self { store, configs, clock, ids }
+    }
+
+    /// Routes a batch of the queue's messages; those that failed come back.
+    pub async fn handle(&self, batch: SqsEvent) -> SqsBatchResponse {
+        let mut response = SqsBatchResponse::default();
+        for message in batch.records {
+            // Boxed: the future of a whole routing is deep, and it is one allocation a message.
+            if let Err(error) = Box::pin(self.take(&message)).await {
+                tracing::warn!(%error, "not routed yet");
+                response.add_failure(message.message_id.unwrap_or_default());
+            }
+        }
+        response
+    }
+
+    async fn take(&self, message: &SqsMessage) -> Result<(), RouteError> {
+        let event: Event = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
+        let cause = format!("{}:{}", event.detail.handoff, event.detail.version);
+        self.route(&event.detail.handoff, &cause).await
+    }
+
+    /// Gives one handoff an owner, or records that nobody can take it.
+    ///
+    /// # Errors
+    /// When the table does not answer, or the handoff kept changing: try again later.
+    pub async fn route(&self, id: &HandoffId, cause: &str) -> Result<(), RouteError> {
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let active = self.configs.active(now).await?;
+            let (handoff, package) = self.store.handoff_and_package(id).await?;
+            if handoff.routing.is_none() {
+                return Ok(());
+            }
+            let pinned = self.configs.version(handoff.config).await?;
+            let facts = Facts { active: &active.config, pinned: &pinned.config };
+
+            let situation = Situation { handoff: &handoff, package: &package, now };
+            let asked = situation.pool(&active);
+            let standings = match asked.pool(&active.config) {
+                Some((id, pool)) => {
+                    let reps: Vec<_> = pool.members.iter().map(|one| one.rep.clone()).collect();
+                    self.store.standings(id, &reps).await?
+                }
+                None => Default::default(),
+            };
+            let Outcome { command, taken } = situation.choose(asked, &active.config, &standings);
+
+            let changes = match decide(&handoff, command, facts, now) {
+                Ok(changes) => changes,
+                Err(Refusal::Nothing | Refusal::Stage { .. }) => return Ok(()),
+                Err(refusal) => {
+                    tracing::error!(handoff = %id, %refusal, "a routing decision was refused");
+                    return Ok(());
+                }
+            };
+            let attempt = AttemptId(self.ids.ulid(now));
+            let by = By { actor: Actor::Router, cause: cause.to_owned(), attempt };
+            let mut write = Write::change(&handoff, changes, by, now, &active.config);
+            if let Some((pool, candidate)) = taken {
+                write = write.takes_turn(pool, candidate);
+            }
+            match self.store.commit(write).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict | StoreError::Full(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RouteError::Busy(id.clone()))
+    }
+}
+

@@ -1,0 +1,237 @@
+//! The sweep: deadlines are met to the second.
+//!
+//! A schedule is precise to a minute, so each sweep looks two minutes ahead: it acts on what is due, and where something falls
+//! due inside its horizon it waits for it, reading the index again every ten seconds. It keeps nothing: a lost tick costs one
+//! period, a double one nothing, because the conditional commit picks one winner and a step that is taken is no longer there to take.
+//! It re-reads a handoff before it acts, so that a touch that came meanwhile wins. Its beat is written only when it finished.
+
+use chrono::{DateTime, Duration, Utc};
+use domain::{Actor, AttemptId, Command, Facts, HandoffId, ReceiptId, Refusal, decide};
+use futures::{StreamExt, stream};
+use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::ConfigError};
+use std::collections::BTreeSet;
+use store::{By, Due, Store, StoreError, Write};
+
+/// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made up for.
+const HORIZON_SECONDS: i64 = 120;
+
+/// How often it reads the index again while it waits, in seconds.
+const READ_AGAIN_SECONDS: i64 = 10;
+
+/// How long it leaves deadlines of its first minute to the sweep before it, in milliseconds.
+const GRACE_MS: i64 = 333;
+
+/// How many due rows it takes from one shard at a time.
+const PAGE: i32 = 250;
+
+/// How long a handed-back receipt is left to intake before it is handed back again, in seconds.
+const RECEIPT_AGAIN_SECONDS: i64 = 60;
+
+/// How often a lost race is decided again before it is left to the next reading.
+const TRIES: usize = 4;
+
+/// Meets deadlines.
+#[derive(Clone)]
+pub struct Sweep {
+    store: Store,
+    configs: Configs,
+    clock: Clock,
+    ids: Ids,
+    bus: Bus,
+    abreast: usize,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Handoffs it moved.
+    pub acted: usize,
+    /// Handoffs somebody else had moved first.
+    pub nothing_to_do: usize,
+    /// Receipts it handed back to intake.
+    pub handed_back: usize,
+    /// Worst lateness of a step it took, in milliseconds.
+    pub lateness_ms_max: i64,
+}
+
+/// Why a sweep stopped before it was done; the next one does the rest.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The table could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The bus did not take a receipt.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl Sweep {
+    /// Makes a sweep of its parts; it works on `abreast` handoffs at once.
+    pub fn new(
+        store: Store,
+        configs: Configs,
+        clock: Clock,
+        ids: Ids,
+        bus: Bus,
+        abreast: usize,
+    ) -> Self {
+        Self { store, configs, clock, ids, bus, abreast: abreast.max(1) }
+    }
+
+    /// Sweeps once, for the tick scheduled at `scheduled`.
+    ///
+    /// # Errors
+    /// When the table, the bus or the configuration could not be used: no beat is written.
+    pub async fn handle(&self, scheduled: DateTime<Utc>) -> Result<Report, SweepError> {
+        let horizon = scheduled + Duration::seconds(HORIZON_SECONDS);
+        let mut report = Report::default();
+        let mut seen_to = BTreeSet::new();
+        loop {
+            let now = self.clock.now();
+            let mut ahead = self.upcoming(horizon).await?;
+            // The index may still show what this sweep has just moved.
+            ahead.retain(|due| !seen_to.contains(due));
+            let ready = |due: &&Due| self.acts_at(due, scheduled) <= now;
+            let ripe: Vec<Due> = ahead.iter().filter(ready).cloned().collect();
+            if !ripe.is_empty() {
+                seen_to.extend(ripe.iter().cloned());
+                self.act(ripe, scheduled, &mut report).await?;
+                continue;
+            }
+            let next = ahead.iter().map(|due| self.acts_at(due, scheduled)).min();
+            let Some(next) = next.filter(|_| now < horizon) else { break };
+            self.clock.sleep_until(next.min(now + Duration::seconds(READ_AGAIN_SECONDS))).await;
+        }
+        self.store.beat("sweep", self.clock.now()).await?;
+        tracing::info!(
+            sweep.acted = report.acted,
+            sweep.handed_back = report.handed_back,
+            sweep.lateness_ms_max = report.lateness_ms_max,
+            "swept"
+        );
+        Ok(report)
+    }
+
+    /// Reads everything due by the horizon, earliest first, ties by id.
+    async fn upcoming(&self, horizon: DateTime<Utc>) -> Result<Vec<Due>, SweepError> {
+        let shards = (0..Store::due_shards()).map(|shard| self.store.due(shard, horizon, PAGE));
+        let mut ahead = Vec::new();
+        for shard in stream::iter(shards).buffered(8).collect::<Vec<_>>().await {
+            ahead.extend(shard?);
+        }
+        ahead.sort_by(|one, other| (one.at(), one).cmp(&(other.at(), other)));
+        Ok(ahead)
+    }
+
+    /// Tells when this sweep acts on a deadline: at it, or a moment later where the sweep before it comes first.
+    fn acts_at(&self, due: &Due, scheduled: DateTime<Utc>) -> DateTime<Utc> {
+        let first_minute = scheduled..scheduled + Duration::seconds(60);
+        match first_minute.contains(&due.at()) {
+            true => due.at() + Duration::milliseconds(GRACE_MS),
+            false => due.at(),
+        }
+    }
+
+    /// Acts on what is due, several abreast; attempt ids are drawn before, in order.
+    async fn act(
+        &self,
+        ripe: Vec<Due>,
+        scheduled: DateTime<Utc>,
+        report: &mut Report,
+    ) -> Result<(), SweepError> {
+        let now = self.clock.now();
+        let jobs: Vec<_> = ripe
+            .into_iter()
+            .map(|due| (due, (0..TRIES).map(|_| AttemptId(self.ids.ulid(now))).collect()))
+            .collect();
+        let results: Vec<Result<Report, SweepError>> = stream::iter(jobs)
+            .map(|(due, attempts)| self.meet(due, scheduled, attempts))
+            .buffered(self.abreast)
+            .collect()
+            .await;
+        let mut failure = None;
+        for result in results {
+            match result {
+                Ok(one) => report.add(one),
+                Err(error) => {
+                    tracing::error!(%error, "a deadline could not be met");
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn meet(
+        &self,
+        due: Due,
+        scheduled: DateTime<Utc>,
+        attempts: Vec<AttemptId>,
+    ) -> Result<Report, SweepError> {
+        match due {
+            Due::Handoff(id, at) => self.step(&id, at, scheduled, attempts).await,
+            Due::Receipt(id, _) => self.hand_back(&id).await,
+        }
+    }
+
+    /// Takes what is due of one handoff, as it is now.
+    async fn step(
+        &self,
+        id: &HandoffId,
+        due_at: DateTime<Utc>,
+        scheduled: DateTime<Utc>,
+        attempts: Vec<AttemptId>,
+    ) -> Result<Report, SweepError> {
+        for attempt in attempts {
+            let now = self.clock.now();
+            let handoff = self.store.handoff(id).await?;
+            let active = self.configs.active(now).await?;
+            let facts = Facts { active: &active.config, pinned: &active.config };
+            let changes = match decide(&handoff, Command::Tick, facts, now) {
+                Ok(changes) => changes,
+                Err(Refusal::Nothing) => {
+                    return Ok(Report { nothing_to_do: 1, ..Report::default() });
+                }
+                Err(refusal) => {
+                    tracing::error!(handoff = %id, %refusal, "a tick was refused");
+                    return Ok(Report::default());
+                }
+            };
+            let cause = format!("sweep {}", scheduled.to_rfc3339());
+            let by = By { actor: Actor::Sweep, cause, attempt };
+            let write = Write::change(&handoff, changes, by, now, &active.config);
+            match self.store.commit(write).await {
+                Ok(_) => {
+                    let lateness_ms_max = (now - due_at).num_milliseconds();
+                    return Ok(Report { acted: 1, lateness_ms_max, ..Report::default() });
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Report { nothing_to_do: 1, ..Report::default() })
+    }
+
+    /// Hands a receipt with unsettled events back to intake, and looks at it again in a minute.
+    async fn hand_back(&self, id: &ReceiptId) -> Result<Report, SweepError> {
+        let now = self.clock.now();
+        let detail = serde_json::json!({ "receipt": id });
+        let event = BusEvent { kind: "receipt.pending".to_owned(), at: now, detail };
+        let again = now + Duration::seconds(RECEIPT_AGAIN_SECONDS);
+        self.store.await_receipt(id, Some(again)).await?;
+        self.bus.put(&[event]).await?;
+        Ok(Report { handed_back: 1, ..Report::default() })
+    }
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.acted += other.acted;
+        self.nothing_to_do += other.nothing_to_do;
+        self.handed_back += other.handed_back;
+        self.lateness_ms_max = self.lateness_ms_max.max(other.lateness_ms_max);
+    }
+}

@@ -1,0 +1,176 @@
+//! The functions on the local cloud: the one place here that knows them.
+//!
+//! It does what the deployment template does: gives each function its parts and no others, and says which events, queues and
+//! schedules reach it.
+
+use crate::{
+    Every, Functions, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler,
+};
+use chrono::NaiveTime;
+use desk::{Access, Desk};
+use digest::{Digest, Wanted};
+use domain::{AttemptId, Config, config};
+use intake::Intake;
+use metrics::Metrics;
+use relay::Relay;
+use router::Router;
+use runtime::{Clock, Configs, Environment, Ids, Secrets};
+use serde_json::json;
+use store::{Store, StoreError, create_table};
+use sweep::Sweep;
+
+/// The table's name on this machine.
+pub const TABLE: &str = "handoff";
+
+/// The topic's name on this machine.
+const TOPIC: &str = "arn:aws:sns:local:000000000000:handoff";
+
+/// What the functions are given besides their clients.
+#[derive(Clone)]
+pub struct Wiring {
+    /// What time it is.
+    pub clock: Clock,
+    /// Where ids come from.
+    pub ids: Ids,
+    /// How many things one invocation works on at once: one, where the order must be the same every time.
+    pub abreast: usize,
+}
+
+/// Points the SDK at a local cloud's endpoints.
+pub fn environment(parts: &Parts) -> Environment {
+    Environment::local(&parts.dynamodb_endpoint(), &parts.wire_endpoint(), TOPIC)
+}
+
+/// Lists the bus's rules: which events feed which queue.
+pub fn rules() -> Vec<Rule> {
+    let rule = |name: &str, kinds: &[&str], queue: &str| Rule {
+        name: name.to_owned(),
+        detail_types: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        queue: queue.to_owned(),
+    };
+    let routed = ["handoff.opened", "handoff.resubmitted", "handoff.routing_requested"];
+    vec![
+        rule("to-be-routed", &routed, "router"),
+        rule("to-be-settled", &["receipt.pending"], "intake"),
+    ]
+}
+
+/// Lists the schedules of an organisation.
+pub fn schedules(config: &Config) -> Vec<Schedule> {
+    let at = NaiveTime::parse_from_str(&config.organisation.digest_at, "%H:%M");
+    vec![
+        Schedule {
+            name: "sweep".to_owned(),
+            function: ScheduledFunction::Sweep,
+            every: Every::Minutely,
+            input: json!({}),
+        },
+        Schedule {
+            name: "digest-daily".to_owned(),
+            function: ScheduledFunction::Digest,
+            every: Every::Daily {
+                at: at.unwrap_or_default(),
+                zone: config.organisation.timezone,
+            },
+            input: json!({ "period": "daily" }),
+        },
+    ]
+}
+
+/// Makes the functions, each of its own parts.
+pub fn functions(environment: &Environment, wiring: &Wiring) -> Functions {
+    let Wiring { clock, ids, abreast } = wiring.clone();
+    let store = environment.store();
+    let configs = || Configs::new(store.clone());
+    let timed = || (clock.clone(), ids.clone());
+
+    let intake = Intake::new(store.clone(), configs(), Secrets::sample(), timed(), abreast);
+    let router = Router::new(store.clone(), configs(), clock.clone(), ids.clone());
+    let outward = (environment.bus(), environment.topic());
+    let relay = Relay::new(store.clone(), configs(), outward, clock.clone(), ids.clone());
+    let metrics = Metrics::new(store.clone(), clock.clone(), ids.clone());
+    let bus = environment.bus();
+    let sweep = Sweep::new(store.clone(), configs(), clock.clone(), ids.clone(), bus, abreast);
+    let topic = environment.topic();
+    let digest = Digest::new(store.clone(), configs(), topic, clock.clone(), ids.clone());
+    let access = Access::picker();
+    let desk = Desk::new(store.clone(), configs(), clock.clone(), ids.clone(), access);
+
+    let hooks = intake.clone();
+    Functions {
+        intake: http_handler(move |request| {
+            let intake = hooks.clone();
+            async move { intake.handle(request).await }
+        }),
+        desk: http_handler(move |request| {
+            let desk = desk.clone();
+            async move { desk.handle(request).await }
+        }),
+        intake_queue: handler(move |batch| {
+            let intake = intake.clone();
+            async move { Ok::<_, String>(intake.drain(batch).await) }
+        }),
+        router: handler(move |batch| {
+            let router = router.clone();
+            async move { Ok::<_, String>(router.handle(batch).await) }
+        }),
+        relay: handler(move |batch| {
+            let relay = relay.clone();
+            async move { Ok::<_, String>(relay.handle(batch).await) }
+        }),
+        metrics: handler(move |batch| {
+            let metrics = metrics.clone();
+            async move { Ok::<_, String>(metrics.handle(batch).await) }
+        }),
+        sweep: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
+            let (sweep, clock) = (sweep.clone(), clock.clone());
+            async move {
+                let scheduled = event.time.unwrap_or_else(|| clock.now());
+                sweep.handle(scheduled).await.map(|_| ())
+            }
+        }),
+        digest: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
+            let digest = digest.clone();
+            async move {
+                let wanted: Wanted =
+                    serde_json::from_value(event.detail).map_err(|error| error.to_string())?;
+                let scheduled = event.time.unwrap_or_default();
+                digest.handle(wanted, scheduled).await.map(|_| ()).map_err(|why| why.to_string())
+            }
+        }),
+    }
+}
+
+/// Why an organisation could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The table could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The configuration is wrong.
+    #[error("the configuration has {} problems, the first: {}", .0.len(), .0[0])]
+    Config(Vec<config::Problem>),
+}
+
+/// Makes the table if there is none, and pushes the configuration if it is not the active one.
+///
+/// # Errors
+/// When the configuration is wrong or the table cannot be used.
+pub async fn establish(
+    store: &Store,
+    text: &str,
+    wiring: &Wiring,
+) -> Result<Config, SetupError> {
+    let config = config::load(text).map_err(SetupError::Config)?;
+    create_table(store).await?;
+    let active = store.active_version().await?;
+    if let Some(version) = active
+        && store.config(version).await?.text == text
+    {
+        return Ok(Config { version, ..config });
+    }
+    let now = wiring.clock.now();
+    let attempt = AttemptId(wiring.ids.ulid(now));
+    let version = store.push_config(text, active, &attempt, now).await?;
+    Ok(Config { version, ..config })
+}

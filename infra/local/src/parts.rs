@@ -1,0 +1,78 @@
+//! The parts of a local cloud before it runs: table, stream, bus, topic and their state.
+//!
+//! They come first because the functions need their addresses: start the parts, make the SDK
+//! clients, create the table through the store, build the functions, then run them in virtual time
+//! ([`crate::Cloud`]) or on timers ([`crate::live`]).
+
+use std::path::PathBuf;
+
+use runtime::clock::Clock;
+
+use crate::engine::{Engine, EngineError};
+use crate::ledger::Ledger;
+use crate::stream::Stream;
+use crate::wire::{Rule, Wire};
+
+/// The file of the local cloud's own state in the data directory.
+const STATE: &str = "cloud.sqlite";
+
+/// What the parts are made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Where state is kept; without it, in memory and only as long as the parts.
+    pub data: Option<PathBuf>,
+    /// The table whose stream feeds the consumers.
+    pub table: String,
+    /// The bus's rules.
+    pub rules: Vec<Rule>,
+    /// The clock the functions have too.
+    pub clock: Clock,
+}
+
+/// The running parts; dropping them stops them, and removes what was not to be kept.
+pub struct Parts {
+    // Dropped in this order: the directory goes with the engine, last.
+    wire: Wire,
+    pub(crate) stream: Stream,
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Clock,
+    pub(crate) engine: Engine,
+}
+
+impl Parts {
+    /// Starts the parts.
+    pub fn start(setup: Setup) -> Result<Self, EngineError> {
+        let Setup {
+            data,
+            table,
+            rules,
+            clock,
+        } = setup;
+        let engine = Engine::start(data)?;
+        let ledger = Ledger::open(&engine.beside(STATE))?;
+        let stream = Stream::open(&engine.file(), &table)?;
+        let wire = Wire::start(ledger.clone(), rules, clock.clone())?;
+        Ok(Self {
+            wire,
+            stream,
+            ledger,
+            clock,
+            engine,
+        })
+    }
+
+    /// Where the SDK's DynamoDB client finds the table's engine.
+    pub fn dynamodb_endpoint(&self) -> String {
+        self.engine.endpoint()
+    }
+
+    /// Where the SDK's EventBridge and SNS clients find the bus and the topic.
+    pub fn wire_endpoint(&self) -> String {
+        self.wire.endpoint()
+    }
+
+    /// What was sent, waits and was given up.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}

@@ -1,0 +1,13 @@
+//! The sample organisation, and requests its sources would send: authentic, signed with the sample secrets.
+//!
+//! `handoff up`, the demo and the tests all speak through the real front door with these.
+
+mod request;
+
+pub use request::Sender;
+
+/// The sample organisation's configuration file.
+pub const ORGANISATION: &str = include_str!("../sample/organisation.toml");
+
+/// The address the sample organisation's sources know.
+pub const PUBLIC_URL: &str = "http://127.0.0.1:8787";

@@ -1,0 +1,290 @@
+//! What a commit records: facts in the past tense, each holding everything a reader of the stream needs.
+//!
+//! A consumer works from the commit row alone, so a change that replaces something already counted carries what was
+//! counted before (`was`), whole.
+
+use crate::{
+    clock::{Clock, Credit},
+    config::Act,
+    handoff::{Flag, Handoff, Routing},
+    ids::{JourneyId, PersonId, PoolId, TypeKey},
+    money::Money,
+    routing::Trace,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A first response that was counted: how long it took, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// Seconds from the trigger to the first touch.
+    pub seconds: i64,
+    /// Who answers for it.
+    pub credit: Credit,
+}
+
+/// Something that happened to a handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// It came into being, as `handoff` says.
+    Opened {
+        /// Its whole first state.
+        handoff: Box<Handoff>,
+    },
+    /// A second trigger of its lane joined it.
+    Joined {
+        /// The type the trigger would have opened.
+        #[serde(rename = "type")]
+        kind: TypeKey,
+    },
+    /// What is known about it changed.
+    Updated {
+        /// The new score, if it changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        score: Option<i64>,
+        /// The new amount, if it changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Money>,
+        /// The new time of the meeting, if it changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        meeting_at: Option<DateTime<Utc>>,
+        /// The package's completeness now, in percent.
+        completeness: u8,
+    },
+    /// A hotter trigger joined it: it is now of that type, with that type's clocks.
+    Upgraded {
+        /// The type it is now.
+        #[serde(rename = "type")]
+        kind: TypeKey,
+        /// The type it was.
+        was: TypeKey,
+        /// Its heat now.
+        heat: u32,
+        /// Its clocks now.
+        clocks: Vec<Clock>,
+        /// When the hotter trigger was: what responses count from now.
+        triggered_at: DateTime<Utc>,
+    },
+    /// A clock got another deadline, because its meeting moved or became known.
+    ClockMoved {
+        /// The clock as it is now.
+        clock: Clock,
+        /// Who answered for the breach this takes back, if one was counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Credit>,
+        /// Who is to hear that the breach no longer stands.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<PersonId>,
+    },
+    /// It got an owner.
+    Assigned {
+        /// Who has it now.
+        owner: PersonId,
+        /// Who had it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<PersonId>,
+        /// The pool they took it from.
+        pool: PoolId,
+        /// The rule that chose the pool; none when a person did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// Clocks recounted on the pool's calendar.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        clocks: Vec<Clock>,
+        /// Why them.
+        trace: Box<Trace>,
+    },
+    /// Nobody could take it.
+    Unrouted {
+        /// The request that now stands.
+        routing: Routing,
+        /// Who is told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<PersonId>,
+        /// Why nobody.
+        trace: Box<Trace>,
+    },
+    /// Somebody or the clock asked for another owner.
+    RoutingRequested {
+        /// The request that now stands.
+        routing: Routing,
+        /// Who had it and is not to be given it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        had: Option<PersonId>,
+    },
+    /// Its owner took it.
+    Accepted {
+        /// Who.
+        by: PersonId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Somebody touched the subject.
+    Touched {
+        /// How.
+        channel: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// Who, if known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
+        /// Whether it is the receiving team's first.
+        #[serde(default)]
+        first: bool,
+        /// What is counted for it, if it is the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response: Option<Response>,
+        /// What was counted before, if this one is earlier.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Response>,
+    },
+    /// The receiving team is in touch.
+    Engaged,
+    /// A clock was stopped.
+    ClockMet {
+        /// Which.
+        clock: String,
+        /// When, by the fact's own time.
+        at: DateTime<Utc>,
+        /// Whether after the deadline.
+        #[serde(default)]
+        late: bool,
+        /// Who answers for it.
+        credit: Credit,
+        /// Who answered for the breach this withdraws, if one was counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Credit>,
+        /// Who was told of that breach and is to hear that it is withdrawn.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<PersonId>,
+    },
+    /// A clock's deadline passed.
+    Breached {
+        /// Which.
+        clock: String,
+        /// The deadline.
+        due_at: DateTime<Utc>,
+        /// Who answers for it.
+        credit: Credit,
+    },
+    /// A rung of a ladder was taken.
+    Stepped {
+        /// Whose ladder.
+        clock: String,
+        /// Which rung.
+        n: u8,
+        /// What it did.
+        #[serde(rename = "do")]
+        act: Act,
+        /// When it was due.
+        due_at: DateTime<Utc>,
+        /// The clock's deadline.
+        deadline: DateTime<Utc>,
+        /// Whom it told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        to: Vec<PersonId>,
+    },
+    /// A rung was not taken: nobody to tell, or its time was long over.
+    StepPassed {
+        /// Whose ladder.
+        clock: String,
+        /// Which rung.
+        n: u8,
+        /// What it would have done.
+        #[serde(rename = "do")]
+        act: Act,
+        /// When it was due.
+        due_at: DateTime<Utc>,
+        /// Why not.
+        reason: String,
+    },
+    /// Its receiver gave it back.
+    Returned {
+        /// Why, from the type's list.
+        reason: String,
+        /// Who had it.
+        by: PersonId,
+    },
+    /// Its sender sent it again.
+    Resubmitted {
+        /// The request that now stands.
+        routing: Routing,
+    },
+    /// Its outcome is known.
+    Completed {
+        /// The outcome, from the type's list.
+        outcome: String,
+        /// Whether it counts as success.
+        success: bool,
+        /// What it is worth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Money>,
+    },
+    /// It went back to an earlier stage or to nurture.
+    Recycled {
+        /// Where to.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// It was withdrawn.
+    Cancelled {
+        /// Why.
+        reason: String,
+    },
+    /// Somebody wrote something; the words are in the commit's erasable part.
+    Noted,
+    /// Somebody judged it.
+    Rated {
+        /// One to five.
+        score: u8,
+        /// Whether the information was complete.
+        complete: bool,
+    },
+    /// People should know something about it.
+    Flagged {
+        /// What.
+        flag: Flag,
+    },
+    /// Its journey was merged into an older one.
+    MovedJourney {
+        /// The journey it belongs to now.
+        journey: JourneyId,
+        /// What it claims now.
+        claim: String,
+    },
+}
+
+impl Change {
+    /// Names the event it becomes on the bus; `None` for what only the history keeps.
+    pub fn event(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Opened { .. } => "handoff.opened",
+            Self::Joined { .. } | Self::Upgraded { .. } => "handoff.joined",
+            Self::Assigned { before: None, .. } => "handoff.assigned",
+            Self::Assigned { .. } => "handoff.reassigned",
+            Self::Unrouted { .. } => "handoff.unrouted",
+            Self::RoutingRequested { .. } => "handoff.routing_requested",
+            Self::Accepted { .. } => "handoff.accepted",
+            Self::Touched { .. } => "handoff.touched",
+            Self::Breached { .. } => "handoff.breached",
+            Self::Stepped { act: Act::Remind, .. } => "handoff.reminded",
+            Self::Stepped { .. } => "handoff.escalated",
+            Self::Returned { .. } => "handoff.returned",
+            Self::Resubmitted { .. } => "handoff.resubmitted",
+            Self::Completed { .. } => "handoff.completed",
+            Self::Recycled { .. } => "handoff.recycled",
+            Self::Cancelled { .. } => "handoff.cancelled",
+            Self::Noted => "handoff.noted",
+            Self::Rated { .. } => "handoff.rated",
+            Self::Updated { .. }
+            | Self::ClockMoved { .. }
+            | Self::Engaged
+            | Self::ClockMet { .. }
+            | Self::StepPassed { .. }
+            | Self::Flagged { .. }
+            | Self::MovedJourney { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,278 @@
+//! Reads a configuration file and reports every problem at once, each with its place and a way out.
+//!
+//! Each entry of each table is read on its own, so that one wrong value does not hide the next; only when every entry
+//! has a shape are the references between them linted.
+
+use super::{lint::lint, model::*};
+use crate::{
+    calendar::{Calendar, Window},
+    ids::CalendarKey,
+};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{collections::BTreeMap, fmt, ops::Range};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// One thing that is wrong with a configuration, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Bytes of the file it concerns.
+    pub span: Range<usize>,
+    /// First line it concerns, from 1.
+    pub line: usize,
+    /// First column it concerns, from 1.
+    pub column: usize,
+    /// A stable name of the kind of problem, such as `unknown-pool`.
+    pub code: &'static str,
+    /// What is wrong, a sentence.
+    pub message: String,
+    /// What to do, a sentence.
+    pub help: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} [{}] {}", self.line, self.column, self.code, self.message)?;
+        if self.help.is_empty() { Ok(()) } else { write!(f, " {}", self.help) }
+    }
+}
+
+const SECTIONS: [&str; 8] =
+    ["organisation", "calendars", "people", "pools", "lanes", "types", "rules", "sources"];
+
+/// Reads and lints a configuration.
+///
+/// # Errors
+/// Every problem of the file, in file order; never an empty list.
+pub fn load(text: &str) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { text, problems: Vec::new() };
+    let config = reader.config();
+    match config {
+        Some(config) if reader.problems.is_empty() => Ok(config),
+        _ => {
+            let mut problems = reader.problems;
+            problems.sort_by_key(|problem| (problem.span.start, problem.code));
+            Err(problems)
+        }
+    }
+}
+
+/// A file being read, and what was wrong with it so far.
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn config(&mut self) -> Option<Config> {
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            self.report(span, "syntax", sentence(error.message()), "");
+        }
+        if !self.problems.is_empty() {
+            return None;
+        }
+        let document = document.into_inner();
+        for (name, value) in &document {
+            if !SECTIONS.contains(&name.get_ref().as_ref()) {
+                let help = format!("The tables are {}.", SECTIONS.join(", "));
+                let message = format!("There is no table `{}`.", name.get_ref());
+                self.report(name.span().start..value.span().end, "unknown-table", message, &help);
+            }
+        }
+        let organisation = self.single::<Organisation>(&document, "organisation");
+        let calendars = self.calendars(&document);
+        let config = Config {
+            version: 0,
+            calendars,
+            people: self.entries(&document, "people"),
+            pools: self.entries(&document, "pools"),
+            lanes: self.entries(&document, "lanes"),
+            types: self.entries(&document, "types"),
+            rules: self.list(&document, "rules"),
+            sources: self.entries(&document, "sources"),
+            organisation: organisation?,
+        };
+        if self.problems.is_empty() {
+            lint(&config, &document, self);
+        }
+        Some(config)
+    }
+
+    fn single<T: DeserializeOwned>(&mut self, document: &DeTable<'a>, name: &str) -> Option<T> {
+        let Some(value) = document.get(name) else {
+            self.report(0..0, "missing-table", format!("There is no `[{name}]`."), "Add it.");
+            return None;
+        };
+        self.value(value.clone())
+    }
+
+    fn entries<K: Ord + From<String>, T: DeserializeOwned>(
+        &mut self,
+        document: &DeTable<'a>,
+        name: &str,
+    ) -> BTreeMap<K, T> {
+        let Some(section) = document.get(name) else {
+            let help = format!("Add at least one `[{name}.NAME]`.");
+            self.report(0..0, "missing-table", format!("There is no `[{name}.…]`."), &help);
+            return BTreeMap::new();
+        };
+        let Some(table) = section.get_ref().as_table() else {
+            let message = format!("`{name}` is not a table.");
+            self.report(section.span(), "not-a-table", message, "");
+            return BTreeMap::new();
+        };
+        let mut entries = BTreeMap::new();
+        for (key, value) in table {
+            if let Some(entry) = self.value(value.clone()) {
+                entries.insert(K::from(key.get_ref().to_string()), entry);
+            }
+        }
+        entries
+    }
+
+    fn list<T: DeserializeOwned>(&mut self, document: &DeTable<'a>, name: &str) -> Vec<T> {
+        let Some(values) = document.get(name).and_then(|value| value.get_ref().as_array()) else {
+            let help = format!("Add at least one `[[{name}]]`.");
+            self.report(0..0, "missing-table", format!("There is no `[[{name}]]`."), &help);
+            return Vec::new();
+        };
+        values.iter().filter_map(|value| self.value(value.clone())).collect()
+    }
+
+    fn value<T: DeserializeOwned>(&mut self, value: Spanned<DeValue<'a>>) -> Option<T> {
+        let whole = value.span();
+        match T::deserialize(toml::de::ValueDeserializer::from(value)) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let span = error.span().unwrap_or(whole);
+                self.report(span, "wrong-value", sentence(error.message()), "");
+                None
+            }
+        }
+    }
+
+    fn calendars(&mut self, document: &DeTable<'a>) -> BTreeMap<CalendarKey, Calendar> {
+        let rules: BTreeMap<CalendarKey, CalendarRule> = match document.get("calendars") {
+            Some(_) => self.entries(document, "calendars"),
+            None => BTreeMap::new(),
+        };
+        let mut calendars = BTreeMap::new();
+        for (key, rule) in rules {
+            match rule.calendar() {
+                Ok(calendar) => {
+                    calendars.insert(key, calendar);
+                }
+                Err(message) => {
+                    let span = self.find(document, &["calendars", key.as_str()]);
+                    self.report(span, "wrong-calendar", message, "");
+                }
+            }
+        }
+        calendars
+    }
+
+    /// Finds the bytes of a value by its path; a number in the path counts list entries.
+    pub(super) fn find(&self, document: &DeTable<'a>, path: &[&str]) -> Range<usize> {
+        let mut span = 0..0;
+        let Some((first, rest)) = path.split_first() else { return span };
+        let Some((key, mut value)) = document.get_key_value(*first) else { return span };
+        span = key.span();
+        for step in rest {
+            let next = match value.get_ref() {
+                DeValue::Table(table) => {
+                    table.get_key_value(*step).map(|(key, value)| (key.span(), value))
+                }
+                DeValue::Array(list) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| list.get(index))
+                    .map(|value| (value.span(), value)),
+                _ => None,
+            };
+            let Some((found, inner)) = next else { return span };
+            (span, value) = (found, inner);
+        }
+        if value.get_ref().is_str() { value.span() } else { span }
+    }
+
+    /// Adds a problem.
+    pub(super) fn report(
+        &mut self,
+        span: Range<usize>,
+        code: &'static str,
+        message: String,
+        help: &str,
+    ) {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+        self.problems.push(Problem { span, line, column, code, message, help: help.to_owned() });
+    }
+}
+
+/// A calendar as the file writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CalendarRule {
+    timezone: Tz,
+    hours: Vec<HoursRule>,
+    #[serde(default)]
+    holidays: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoursRule {
+    on: Vec<String>,
+    at: Vec<String>,
+}
+
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+impl CalendarRule {
+    fn calendar(&self) -> Result<Calendar, String> {
+        let mut calendar = Calendar::new(self.timezone);
+        for hours in &self.hours {
+            let windows = hours
+                .at
+                .iter()
+                .map(|text| text.parse::<Window>().map_err(|error| error.to_string()))
+                .collect::<Result<Vec<_>, _>>()?;
+            for day in &hours.on {
+                let index = WEEKDAYS.iter().position(|known| known == day).ok_or_else(|| {
+                    format!("`{day}` is no weekday: write {}.", WEEKDAYS.join(", "))
+                })?;
+                calendar.windows[index].extend(windows.iter().copied());
+            }
+        }
+        for day in &self.holidays {
+            let date = day
+                .parse::<NaiveDate>()
+                .map_err(|_| format!("`{day}` is no date: write 2026-12-25."))?;
+            calendar.holidays.insert(date);
+        }
+        if calendar.never_works() {
+            return Err("This calendar never works: give it hours.".to_owned());
+        }
+        Ok(calendar)
+    }
+}
+
+/// Makes a library's message a sentence: its first line, with a capital and a full stop.
+fn sentence(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default().trim();
+    let mut characters = line.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    let mut text = first.unwrap_or_default() + characters.as_str();
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}

@@ -1,0 +1,444 @@
+//! The shape of a configuration file, one struct a table, in the order of the file.
+
+use crate::{
+    calendar::Calendar,
+    ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
+    span::Span,
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One version of an organisation's configuration, linted.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The number this version was stored under; 0 while it is only a file.
+    pub version: u64,
+    /// The organisation as a whole.
+    pub organisation: Organisation,
+    /// Working time, by name.
+    pub calendars: BTreeMap<CalendarKey, Calendar>,
+    /// Reps, managers and directors.
+    pub people: BTreeMap<PersonId, Person>,
+    /// Who can take what.
+    pub pools: BTreeMap<PoolId, Pool>,
+    /// What may be open at most once, and per what.
+    pub lanes: BTreeMap<LaneKey, Lane>,
+    /// The handoff types.
+    pub types: BTreeMap<TypeKey, HandoffType>,
+    /// Routing rules, first match wins.
+    pub rules: Vec<Rule>,
+    /// Where events come from.
+    pub sources: BTreeMap<SourceKey, Source>,
+}
+
+/// The organisation as a whole.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// Its name, as digests show it.
+    pub name: String,
+    /// The zone whose days reports count.
+    pub timezone: Tz,
+    /// The calendar `"pool"` stands for until a pool is known.
+    pub calendar: Option<CalendarKey>,
+    /// Where people reach the desk and sources the hooks; links and signatures are made with it.
+    pub public_url: String,
+    /// Who answers for what no pool answers for, by role.
+    pub roles: BTreeMap<String, PersonId>,
+    /// How long an unrouted handoff waits before it is tried again.
+    #[serde(default = "five_minutes")]
+    pub reroute_every: Span,
+    /// When the daily digest is due, local time.
+    #[serde(default = "half_past_seven")]
+    pub digest_at: String,
+}
+
+/// Somebody of the organisation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The name people know.
+    pub name: String,
+    /// The work address, by which CRMs name owners.
+    pub email: String,
+    /// Their zone, for the times they read.
+    pub timezone: Option<Tz>,
+    /// How many handoffs they may have open over all pools; people without one take no handoffs.
+    pub capacity: Option<u32>,
+    /// Whether they take part at all.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// A team's reps who share the same work.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// The name people know.
+    pub name: String,
+    /// The team it belongs to.
+    pub team: String,
+    /// Its working time.
+    pub calendar: Option<CalendarKey>,
+    /// Who answers for it, by role, such as `manager` and `director`.
+    #[serde(default)]
+    pub roles: BTreeMap<String, PersonId>,
+    /// Its reps.
+    pub members: Vec<Member>,
+}
+
+/// A rep's place in a pool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// The rep.
+    pub rep: PersonId,
+    /// The share of the pool's handoffs relative to the other members.
+    #[serde(default = "one")]
+    pub weight: u32,
+}
+
+/// What a claim counts: at most one open handoff per lane and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimBy {
+    /// The person's journey.
+    Journey,
+    /// The deal.
+    Deal,
+    /// The account.
+    Account,
+}
+
+/// A lane: handoffs of it stand for one another.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lane {
+    /// Per what at most one is open.
+    pub claim: ClaimBy,
+}
+
+/// Whether a type acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Its triggers open nothing.
+    Off,
+    /// Clocks and numbers run; nothing is sent or written outside.
+    Observe,
+    /// Everything happens.
+    #[default]
+    Live,
+}
+
+/// One kind of handoff.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandoffType {
+    /// The name people know.
+    pub name: String,
+    /// The transferring team.
+    pub from: String,
+    /// The receiving team.
+    pub to: String,
+    /// The lane it opens in.
+    pub lane: LaneKey,
+    /// Within a lane a hotter type upgrades the open handoff.
+    #[serde(default)]
+    pub heat: u32,
+    /// Whether it acts.
+    #[serde(default)]
+    pub mode: Mode,
+    /// What opens it.
+    pub triggers: Vec<Trigger>,
+    /// The outcomes it may be completed with.
+    pub outcomes: Vec<String>,
+    /// The outcomes that count as success.
+    #[serde(default)]
+    pub success: Vec<String>,
+    /// Reasons a receiver may reject for.
+    pub reject_reasons: Vec<String>,
+    /// Where it may be recycled to.
+    #[serde(default)]
+    pub recycle_to: Vec<String>,
+    /// Reasons to recycle for.
+    #[serde(default)]
+    pub recycle_reasons: Vec<String>,
+    /// Its clocks.
+    pub clocks: Vec<ClockRule>,
+    /// What must be passed on.
+    pub fields: Vec<FieldRule>,
+}
+
+/// An event that opens a handoff.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// The event's name.
+    pub on: String,
+    /// Opens only when the score comes up to this value, counting from the value before.
+    pub score_reaches: Option<i64>,
+}
+
+/// What a clock counts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// Forward from the trigger.
+    #[default]
+    Trigger,
+    /// Backward from the meeting.
+    Meeting,
+}
+
+/// What stops a clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stop {
+    /// The first touch by the receiving team.
+    #[default]
+    Touch,
+    /// The receiver's acceptance.
+    Accept,
+}
+
+/// One clock of a type.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockRule {
+    /// Its name, such as `respond`.
+    pub name: String,
+    /// How long it runs: `4h` from the trigger, or `24h` before the meeting.
+    pub target: Span,
+    /// A calendar's name, `pool`, or nothing for elapsed time.
+    pub calendar: Option<String>,
+    /// What it counts from.
+    #[serde(default)]
+    pub from: Start,
+    /// What stops it.
+    #[serde(default)]
+    pub stop: Stop,
+    /// What happens on the way and after.
+    #[serde(default)]
+    pub ladder: Vec<Rung>,
+}
+
+/// What a rung of a ladder does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// Reminds somebody before the deadline.
+    Remind,
+    /// Tells somebody of the breach.
+    Tell,
+    /// Puts it before somebody higher.
+    Escalate,
+    /// Gives it to another rep.
+    Reassign,
+    /// Marks the clock breached; every clock has this at its deadline without being asked.
+    Breach,
+}
+
+/// One rung of a ladder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// When: `80%` of the target, `breach`, or `+30m` after it.
+    pub at: RungTime,
+    /// What happens.
+    #[serde(rename = "do")]
+    pub act: Act,
+    /// Whom it concerns: `owner`, or a role of the pool.
+    pub to: Option<String>,
+}
+
+/// When a rung is due, relative to its clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum RungTime {
+    /// At a share of the target, in percent.
+    Share(u32),
+    /// At the deadline.
+    Breach,
+    /// After the deadline, on the clock's calendar.
+    After(Span),
+}
+
+impl TryFrom<String> for RungTime {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "breach" {
+            return Ok(Self::Breach);
+        }
+        if let Some(percent) = text.strip_suffix('%') {
+            return match percent.parse::<u32>() {
+                Ok(share) if (1..100).contains(&share) => Ok(Self::Share(share)),
+                _ => Err(format!("`{text}` is no share: write 1% to 99%")),
+            };
+        }
+        match text.strip_prefix('+').map(str::parse::<Span>) {
+            Some(Ok(span)) => Ok(Self::After(span)),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err(format!("`{text}` is no time: write `80%`, `breach` or `+30m`")),
+        }
+    }
+}
+
+/// One field of a type's template.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldRule {
+    /// Its key in the package.
+    pub name: String,
+    /// Its label for people.
+    pub label: String,
+    /// Whether the package is incomplete without it.
+    #[serde(default)]
+    pub required: bool,
+    /// What it counts in the completeness score.
+    #[serde(default = "one")]
+    pub weight: u32,
+}
+
+/// One routing rule: every clause holds, or it is not this rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name, as the trace shows it.
+    pub name: String,
+    /// The types it is for; none means all.
+    #[serde(default)]
+    pub types: Vec<TypeKey>,
+    /// CEL clauses over `lead`, `account`, `handoff` and `now`.
+    #[serde(default)]
+    pub when: Vec<String>,
+    /// The pool it names.
+    pub pool: PoolId,
+}
+
+/// How a source speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// Standard Webhooks, this system's own JSON.
+    Generic,
+    /// HubSpot's app webhooks and workflow actions.
+    Hubspot,
+    /// Salesforce's outbound messages.
+    Salesforce,
+}
+
+/// One source of events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// How it speaks.
+    pub kind: SourceKind,
+    /// Where its secret comes from: `sample`, or a name the runtime can look up. Never the secret itself.
+    pub secret: String,
+    /// HubSpot portals or Salesforce organisations that may speak here; none means any that is authentic.
+    #[serde(default)]
+    pub senders: Vec<String>,
+    /// Which changes are which events, first match wins.
+    #[serde(default)]
+    pub events: Vec<EventRule>,
+    /// Source property to event attribute or package field.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// The currency of amounts that come without one.
+    #[serde(default = "dollars")]
+    pub currency: String,
+}
+
+/// When a change at a source is one of our events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRule {
+    /// The source's object: `contact`, `Opportunity`.
+    pub object: Option<String>,
+    /// The property that says it.
+    pub property: Option<String>,
+    /// The value it must have.
+    pub equals: Option<String>,
+    /// The text it must contain, in any case.
+    pub contains: Option<String>,
+    /// The event it is.
+    pub event: String,
+}
+
+impl EventRule {
+    /// Tells whether an object with these properties is this rule's event.
+    pub fn matches(&self, object: &str, property_value: impl Fn(&str) -> Option<String>) -> bool {
+        if self.object.as_deref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(object)) {
+            return false;
+        }
+        let Some(property) = &self.property else { return true };
+        let Some(value) = property_value(property) else { return false };
+        if let Some(equals) = &self.equals {
+            return value.eq_ignore_ascii_case(equals);
+        }
+        match &self.contains {
+            Some(part) => value.to_lowercase().contains(&part.to_lowercase()),
+            None => true,
+        }
+    }
+}
+
+impl Config {
+    /// Finds who has a role for a pool, or for the organisation when the pool says nothing.
+    pub fn role(&self, pool: Option<&PoolId>, role: &str) -> Option<&PersonId> {
+        pool.and_then(|pool| self.pools.get(pool))
+            .and_then(|pool| pool.roles.get(role))
+            .or_else(|| self.organisation.roles.get(role))
+            .filter(|person| self.people.get(*person).is_some_and(|person| person.active))
+    }
+
+    /// Finds the person with a work address.
+    pub fn person_by_email(&self, address: &str) -> Option<&PersonId> {
+        let address = address.trim();
+        self.people
+            .iter()
+            .find(|(_, person)| person.email.eq_ignore_ascii_case(address))
+            .map(|(id, _)| id)
+    }
+
+    /// Lists the pools a person is a member of.
+    pub fn pools_of<'a>(&'a self, person: &'a PersonId) -> impl Iterator<Item = &'a PoolId> {
+        self.pools
+            .iter()
+            .filter(move |(_, pool)| pool.members.iter().any(|member| member.rep == *person))
+            .map(|(id, _)| id)
+    }
+
+    /// Reads a person's name, or their id when the roster has them no longer.
+    pub fn name_of<'a>(&'a self, person: &'a PersonId) -> &'a str {
+        self.people.get(person).map_or(person.as_str(), |known| known.name.as_str())
+    }
+
+    /// Tells the local day of an instant in the organisation's zone.
+    pub fn day_of(&self, at: chrono::DateTime<chrono::Utc>) -> chrono::NaiveDate {
+        at.with_timezone(&self.organisation.timezone).date_naive()
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn dollars() -> String {
+    "USD".to_owned()
+}
+
+fn five_minutes() -> Span {
+    Span::new(0, 300).unwrap_or_default()
+}
+
+fn half_past_seven() -> String {
+    "07:30".to_owned()
+}

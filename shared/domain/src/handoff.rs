@@ -1,0 +1,348 @@
+//! A handoff: its state, and the one fold that makes it from changes.
+//!
+//! The stored row is this struct; the stored history is [`Change`]s; folding the second gives the first, and a test says so.
+//! No personal data is in either: names, addresses and free text live in the package and in a commit's erasable part.
+
+use crate::{
+    clock::{Clock, ClockState, Credit},
+    config::Mode,
+    ids::{HandoffId, JourneyId, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
+    money::Money,
+    stage::Stage,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+pub use crate::change::Change;
+
+/// Something a person should know about how a handoff came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// The source's time was disbelieved, so clocks count from receipt.
+    TimeSuspect,
+    /// One event id came with two contents.
+    Conflict,
+    /// The source sent only an id: the rest is to be read back.
+    ReadBack,
+    /// Two journeys were merged while both held one in this lane.
+    MergedBeside,
+}
+
+/// A standing request for an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routing {
+    /// Why it has none, or needs another.
+    pub reason: String,
+    /// Since when.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub since: DateTime<Utc>,
+    /// When it is tried again if nobody took it.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub retry_at: DateTime<Utc>,
+    /// The pool it must go to; none lets the rules decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolId>,
+}
+
+/// A handoff as it stands after its last commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// Its id.
+    pub id: HandoffId,
+    /// How many commits it has; the condition of the next one.
+    pub version: u64,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: TypeKey,
+    /// The lane it stands in.
+    pub lane: LaneKey,
+    /// What it claims in that lane.
+    pub claim: String,
+    /// The journey it belongs to.
+    pub journey: JourneyId,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Whether anything is sent outside for it.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The configuration it opened with.
+    pub config: u64,
+    /// The source whose event opened it.
+    pub source: SourceKey,
+    /// The transferring team.
+    pub from: String,
+    /// The receiving team.
+    pub to: String,
+    /// How hot its type is within the lane.
+    #[serde(default)]
+    pub heat: u32,
+    /// Who sent it, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<PersonId>,
+    /// Who has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<PersonId>,
+    /// The pool it was routed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolId>,
+    /// The rule that chose the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Those who had it and missed a step: not to be given it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub had: Vec<PersonId>,
+    /// The score when last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<i64>,
+    /// The amount when last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// Share of the package that is there, in percent, at the last change.
+    #[serde(default)]
+    pub completeness: u8,
+    /// When its event occurred.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub triggered_at: DateTime<Utc>,
+    /// When it was recorded.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub opened_at: DateTime<Utc>,
+    /// When its present owner got it.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub assigned_at: Option<DateTime<Utc>>,
+    /// When its present owner accepted it.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// When the receiving team first touched the subject.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub first_touch_at: Option<DateTime<Utc>>,
+    /// Who answers for that touch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_credit: Option<Credit>,
+    /// When it ended.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub closed_at: Option<DateTime<Utc>>,
+    /// When the meeting is that it prepares.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub meeting_at: Option<DateTime<Utc>>,
+    /// Its clocks.
+    #[serde(default)]
+    pub clocks: Vec<Clock>,
+    /// The standing request for an owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
+    /// The handoff before it on the journey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<HandoffId>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// What people should know.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<Flag>,
+}
+
+/// Why something will happen to a handoff at its next deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A clock's step is due: the clock's name and the rung.
+    Step(String, u8),
+    /// An owner is to be looked for again.
+    Reroute,
+}
+
+impl Handoff {
+    /// Tells when something next happens to it unless somebody acts, and why: the sort key of the `due` index.
+    pub fn next_deadline(&self) -> Option<(DateTime<Utc>, Why)> {
+        if !self.stage.is_open() {
+            return None;
+        }
+        let steps = self.clocks.iter().filter_map(|clock| {
+            clock.next_step().map(|step| (step.at, Why::Step(clock.name.clone(), step.n)))
+        });
+        let reroute = self.routing.iter().map(|routing| (routing.retry_at, Why::Reroute));
+        steps.chain(reroute).min_by_key(|(at, _)| *at)
+    }
+
+    /// Finds the clock that will run out next, or the first one.
+    pub fn leading_clock(&self) -> Option<&Clock> {
+        self.clocks
+            .iter()
+            .filter(|clock| clock.is_ticking())
+            .min_by_key(|clock| clock.due_at)
+            .or(self.clocks.first())
+    }
+
+    /// Folds one commit's changes: the state after it.
+    pub fn after(mut self, changes: &[Change], at: DateTime<Utc>) -> Self {
+        for change in changes {
+            self.apply(change, at);
+        }
+        self.version += 1;
+        self
+    }
+
+    /// Folds one change committed at `at`.
+    pub fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
+        match change {
+            Change::Opened { handoff } => {
+                *self = (**handoff).clone();
+                self.version = 0;
+            }
+            Change::Updated { score, amount, meeting_at, completeness } => {
+                self.score = score.or(self.score);
+                self.amount = amount.clone().or(self.amount.take());
+                self.meeting_at = meeting_at.or(self.meeting_at);
+                self.completeness = *completeness;
+            }
+            Change::Upgraded { kind, heat, clocks, triggered_at, .. } => {
+                (self.kind, self.heat) = (kind.clone(), *heat);
+                self.triggered_at = *triggered_at;
+                self.clocks = clocks.clone();
+            }
+            Change::ClockMoved { clock, .. } => self.put_clock(clock.clone()),
+            Change::Assigned { owner, pool, rule, clocks, .. } => {
+                self.owner = Some(owner.clone());
+                self.pool = Some(pool.clone());
+                self.rule.clone_from(rule);
+                for clock in clocks {
+                    self.put_clock(clock.clone());
+                }
+                (self.assigned_at, self.accepted_at) = (Some(at), None);
+                self.routing = None;
+                self.stage = Stage::Assigned;
+            }
+            Change::Unrouted { routing, .. } => self.routing = Some(routing.clone()),
+            Change::RoutingRequested { routing, had } => {
+                self.routing = Some(routing.clone());
+                if let Some(had) = had.as_ref().filter(|had| !self.had.contains(had)) {
+                    self.had.push(had.clone());
+                }
+            }
+            Change::Accepted { at, .. } => {
+                self.accepted_at = Some(*at);
+                self.stage = Stage::Accepted;
+                self.routing = None;
+            }
+            Change::Touched { at, response: Some(response), .. } => {
+                self.first_touch_at = Some(*at);
+                self.response_credit = Some(response.credit.clone());
+            }
+            Change::Engaged => {
+                self.stage = Stage::Engaged;
+                self.routing = None;
+            }
+            Change::ClockMet { clock, at, late, credit, .. } => {
+                self.stop_clock(clock, *at, *late, credit.clone());
+            }
+            Change::Breached { clock, due_at, credit, .. } => {
+                if let Some(clock) = self.clock_mut(clock) {
+                    clock.state = ClockState::Breached;
+                    clock.breached_at = Some(*due_at);
+                    clock.credit = Some(credit.clone());
+                    clock.steps.retain(|step| step.act != crate::config::Act::Breach);
+                }
+            }
+            Change::Stepped { clock, n, to, .. } => {
+                if let Some(clock) = self.clock_mut(clock) {
+                    clock.steps.retain(|step| step.n != *n);
+                    if clock.state == ClockState::Breached {
+                        let told = &mut clock.told;
+                        told.extend(to.iter().filter(|who| !told.contains(who)).cloned().collect::<Vec<_>>());
+                    }
+                }
+            }
+            Change::StepPassed { clock, n, .. } => {
+                if let Some(clock) = self.clock_mut(clock) {
+                    clock.steps.retain(|step| step.n != *n);
+                }
+            }
+            Change::Returned { .. } => {
+                (self.owner, self.assigned_at, self.accepted_at) = (None, None, None);
+                self.stage = Stage::Returned;
+                self.routing = None;
+            }
+            Change::Resubmitted { routing } => {
+                self.stage = Stage::Opened;
+                self.routing = Some(routing.clone());
+            }
+            Change::Completed { outcome, .. } => self.close(Stage::Completed, Some(outcome), at),
+            Change::Recycled { to, .. } => self.close(Stage::Recycled, Some(to), at),
+            Change::Cancelled { .. } => self.close(Stage::Cancelled, None, at),
+            Change::Flagged { flag } => {
+                self.flags.insert(*flag);
+            }
+            Change::MovedJourney { journey, claim } => {
+                self.journey = journey.clone();
+                self.claim.clone_from(claim);
+            }
+            Change::Joined { .. }
+            | Change::Touched { .. }
+            | Change::Noted
+            | Change::Rated { .. } => {}
+        }
+    }
+
+    fn clock_mut(&mut self, name: &str) -> Option<&mut Clock> {
+        self.clocks.iter_mut().find(|clock| clock.name == name)
+    }
+
+    fn put_clock(&mut self, clock: Clock) {
+        match self.clock_mut(&clock.name) {
+            Some(known) => *known = clock,
+            None => self.clocks.push(clock),
+        }
+    }
+
+    fn stop_clock(
+        &mut self,
+        name: &str,
+        at: DateTime<Utc>,
+        late: bool,
+        credit: Credit,
+    ) {
+        let Some(clock) = self.clock_mut(name) else { return };
+        clock.met_at = Some(at);
+        clock.steps.clear();
+        if !late {
+            clock.state = ClockState::Met;
+            clock.breached_at = None;
+            clock.told.clear();
+        }
+        clock.credit.get_or_insert(credit);
+    }
+
+    fn close(&mut self, stage: Stage, outcome: Option<&String>, at: DateTime<Utc>) {
+        self.stage = stage;
+        self.closed_at = Some(at);
+        self.outcome = outcome.cloned().or(self.outcome.take());
+        self.routing = None;
+        for clock in self.clocks.iter_mut().filter(|clock| clock.is_ticking()) {
+            clock.steps.clear();
+            if clock.state == ClockState::Running {
+                clock.state = ClockState::Closed;
+            }
+        }
+    }
+}

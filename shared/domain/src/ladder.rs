@@ -1,0 +1,148 @@
+//! What a sweep does to a handoff whose time has come.
+//!
+//! Every step happens once, in order, never early. After an outage a handoff moves to its current step and the ones it
+//! missed are recorded, so that nobody is paged for what is long over. A step with nobody to tell does not wait: the next
+//! one is taken at once. Steps were fixed from the deadline, so a late sweep delays nothing that follows.
+
+use crate::{
+    change::Change,
+    clock::{Clock, Credit, Step},
+    config::{Act, Config},
+    handoff::{Handoff, Routing},
+    ids::PersonId,
+    stage::{Stage, Verb},
+};
+use chrono::{DateTime, Utc};
+
+/// Decides what is due by `now`; `None` when nothing is.
+pub(crate) fn tick(
+    handoff: &Handoff,
+    active: &Config,
+    now: DateTime<Utc>,
+) -> Option<Vec<Change>> {
+    if !handoff.stage.is_open() {
+        return None;
+    }
+    let mut changes = Vec::new();
+    for clock in handoff.clocks.iter().filter(|clock| clock.is_ticking()) {
+        climb(handoff, clock, active, now, &mut changes);
+    }
+    if let Some(routing) = handoff.routing.as_ref().filter(|routing| routing.retry_at <= now) {
+        let asked = changes.iter().any(|change| matches!(change, Change::RoutingRequested { .. }));
+        if !asked && Verb::RequestRouting.leads(handoff.stage).is_some() {
+            changes.push(Change::RoutingRequested { routing: again(routing, active, now), had: None });
+        }
+    }
+    (!changes.is_empty()).then_some(changes)
+}
+
+/// Takes the rungs of one clock that are due: the breach always, of the others those of the latest instant.
+fn climb(
+    handoff: &Handoff,
+    clock: &Clock,
+    active: &Config,
+    now: DateTime<Utc>,
+    changes: &mut Vec<Change>,
+) {
+    let Some(current) = clock.steps.iter().map(|step| step.at).filter(|at| *at <= now).max() else {
+        return;
+    };
+    let mut skip_ahead = false;
+    for step in &clock.steps {
+        if step.at > now && !skip_ahead {
+            break;
+        }
+        if step.act == Act::Breach {
+            if step.at <= now {
+                changes.push(breach(handoff, clock));
+                continue;
+            }
+            break;
+        }
+        if step.at < current {
+            let reason = "its time was over before a sweep could run".to_owned();
+            changes.push(passed(clock, step, reason));
+            continue;
+        }
+        skip_ahead = !take(handoff, clock, step, active, now, changes);
+    }
+}
+
+/// Takes one rung; false when there is nobody it could concern.
+fn take(
+    handoff: &Handoff,
+    clock: &Clock,
+    step: &Step,
+    active: &Config,
+    now: DateTime<Utc>,
+    changes: &mut Vec<Change>,
+) -> bool {
+    let to = told(handoff, step, active);
+    let stepped = |to| Change::Stepped {
+        clock: clock.name.clone(),
+        n: step.n,
+        act: step.act,
+        due_at: step.at,
+        deadline: clock.due_at,
+        to,
+    };
+    if step.act == Act::Reassign {
+        if handoff.stage == Stage::Returned {
+            let reason = "it stands with its sender".to_owned();
+            changes.push(passed(clock, step, reason));
+            return false;
+        }
+        changes.push(stepped(to));
+        let routing = Routing {
+            reason: format!("{} missed", clock.name),
+            since: handoff.routing.as_ref().map_or(now, |routing| routing.since),
+            retry_at: now + active.organisation.reroute_every.elapsed(),
+            pool: handoff.routing.as_ref().and_then(|routing| routing.pool.clone()),
+        };
+        changes.push(Change::RoutingRequested { routing, had: handoff.owner.clone() });
+        return true;
+    }
+    if to.is_empty() {
+        let role = step.to.as_deref().unwrap_or("nobody");
+        changes.push(passed(clock, step, format!("there is no {role} to tell")));
+        return false;
+    }
+    changes.push(stepped(to));
+    true
+}
+
+/// Resolves whom a rung concerns, on the roster of the moment.
+fn told(handoff: &Handoff, step: &Step, active: &Config) -> Vec<PersonId> {
+    let person = match step.to.as_deref() {
+        Some("owner") => handoff.owner.as_ref(),
+        Some(role) => active.role(handoff.pool.as_ref(), role),
+        None => None,
+    };
+    person.cloned().into_iter().collect()
+}
+
+fn breach(handoff: &Handoff, clock: &Clock) -> Change {
+    let credit = Credit {
+        owner: handoff.owner.clone(),
+        pool: handoff.pool.clone(),
+        rule: handoff.rule.clone(),
+    };
+    Change::Breached { clock: clock.name.clone(), due_at: clock.due_at, credit }
+}
+
+fn passed(clock: &Clock, step: &Step, reason: String) -> Change {
+    Change::StepPassed {
+        clock: clock.name.clone(),
+        n: step.n,
+        act: step.act,
+        due_at: step.at,
+        reason,
+    }
+}
+
+/// Puts off a standing request: the next try follows the last one's time, and lies ahead.
+fn again(routing: &Routing, active: &Config, now: DateTime<Utc>) -> Routing {
+    let every = active.organisation.reroute_every.elapsed();
+    let next = routing.retry_at + every;
+    Routing { retry_at: if next > now { next } else { now + every }, ..routing.clone() }
+}

@@ -1,0 +1,36 @@
+//! The handoff domain: every decision this system takes, as plain functions.
+//!
+//! Nothing in here reads a clock, a table, a socket, an environment variable or a random number: `now` is an
+//! argument, and the dependency list is the proof. The same inputs always give the same changes, which is what makes
+//! retries, replays and the simulator possible.
+
+pub mod calendar;
+pub mod change;
+pub mod clock;
+pub mod commit;
+pub mod config;
+pub mod dashboard;
+pub mod decide;
+pub mod digest;
+pub mod event;
+pub mod handoff;
+pub mod ids;
+mod ladder;
+pub mod money;
+pub mod notice;
+pub mod package;
+pub mod rollup;
+pub mod routing;
+pub mod span;
+pub mod stage;
+pub mod subject;
+
+pub use change::Change;
+pub use commit::{About, Actor, Commit};
+pub use config::Config;
+pub use decide::{Command, Facts, Refusal, decide};
+pub use event::SourceEvent;
+pub use handoff::Handoff;
+pub use ids::*;
+pub use package::Package;
+pub use stage::Stage;

@@ -1,0 +1,180 @@
+//! Weighted rotation by virtual time: each assignment moves a member's position on by one turn divided by their weight, and
+//! the lowest eligible position is next, ties by id.
+//!
+//! Stated bound: for any two reps eligible for the same handoffs throughout, positions differ by at most
+//! `max(TURN / wᵢ, TURN / wⱼ)`. A position further behind than that belongs to somebody who was away, new or at capacity; it is
+//! raised to the bound before choosing, so that nobody is flooded on coming back and nobody need record when they left.
+
+use super::trace::{Candidate, PassedOver};
+use crate::ids::PersonId;
+
+/// One whole turn of weight 1; divisible by every weight up to 16, so that those positions are exact.
+pub const TURN: u64 = 720_720;
+
+/// A member of a pool as they stand at the moment of choosing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Who.
+    pub rep: PersonId,
+    /// Their weight, at least 1.
+    pub weight: u32,
+    /// Their stored position; 0 for a newcomer.
+    pub position: u64,
+    /// How many handoffs they have open, over all pools.
+    pub open: u32,
+    /// How many they may have open.
+    pub capacity: u32,
+    /// What rules them out, apart from capacity.
+    pub ruled_out: Option<PassedOver>,
+}
+
+/// Who was chosen, and how everybody stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The rep whose turn it is; none when nobody is eligible.
+    pub chosen: Option<PersonId>,
+    /// Everybody, in the pool's order.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Tells how far one assignment moves a member of this weight on.
+pub fn turn(weight: u32) -> u64 {
+    TURN / u64::from(weight.max(1))
+}
+
+/// Chooses whose turn it is.
+pub fn choose(members: &[Standing]) -> Choice {
+    let passed = |member: &Standing| {
+        let full = (member.open >= member.capacity).then_some(PassedOver::AtCapacity);
+        member.ruled_out.or(full)
+    };
+    let eligible: Vec<&Standing> =
+        members.iter().filter(|member| passed(member).is_none()).collect();
+    let raised = |member: &Standing| {
+        let floors = eligible.iter().map(|other| {
+            other.position.saturating_sub(turn(member.weight).max(turn(other.weight)))
+        });
+        floors.fold(member.position, u64::max)
+    };
+    let chosen = eligible
+        .iter()
+        .min_by_key(|member| (raised(member), member.rep.clone()))
+        .map(|member| member.rep.clone());
+    let candidate = |member: &Standing| {
+        let is_chosen = chosen.as_ref() == Some(&member.rep);
+        let other_turn = (!is_chosen).then_some(PassedOver::NotTheirTurn);
+        Candidate {
+            rep: member.rep.clone(),
+            passed_over: passed(member).or(other_turn),
+            position_before: member.position,
+            position_after: match is_chosen {
+                true => raised(member) + turn(member.weight),
+                false => member.position,
+            },
+            open: member.open,
+            capacity: member.capacity,
+        }
+    };
+    Choice { candidates: members.iter().map(candidate).collect(), chosen }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn member(rep: &str, weight: u32) -> Standing {
+        Standing {
+            rep: rep.into(),
+            weight,
+            position: 0,
+            open: 0,
+            capacity: 1_000_000,
+            ruled_out: None,
+        }
+    }
+
+    /// Assigns once and returns who got it.
+    fn assign(pool: &mut [Standing]) -> Option<PersonId> {
+        let choice = choose(pool);
+        for (member, candidate) in pool.iter_mut().zip(&choice.candidates) {
+            member.position = candidate.position_after;
+            member.open += u32::from(candidate.passed_over.is_none());
+        }
+        choice.chosen
+    }
+
+    #[test]
+    fn weights_are_shares() {
+        let mut pool = [member("amara", 1), member("bo", 2), member("chen", 3)];
+        (0..600).for_each(|_| assert!(assign(&mut pool).is_some()));
+        assert_eq!(pool.each_ref().map(|member| member.open), [100, 200, 300]);
+    }
+
+    #[test]
+    fn nobody_eligible_is_said_with_each_reason() {
+        let mut away = member("amara", 1);
+        away.ruled_out = Some(PassedOver::Absent);
+        let mut full = member("bo", 1);
+        full.capacity = 0;
+        let choice = choose(&[away, full]);
+        assert_eq!(choice.chosen, None);
+        let reasons: Vec<_> = choice.candidates.iter().map(|one| one.passed_over).collect();
+        assert_eq!(reasons, [Some(PassedOver::Absent), Some(PassedOver::AtCapacity)]);
+    }
+
+    #[test]
+    fn a_returning_rep_is_not_flooded() {
+        let mut pool = [member("amara", 1), member("bo", 1), member("chen", 1)];
+        pool[0].ruled_out = Some(PassedOver::Absent);
+        (0..100).for_each(|_| assert!(assign(&mut pool).is_some()));
+        pool[0].ruled_out = None;
+        let next: Vec<_> = (0..6).filter_map(|_| assign(&mut pool)).collect();
+        let hers = next.iter().filter(|rep| rep.as_str() == "amara").count();
+        assert!((2..=3).contains(&hers), "{next:?}");
+    }
+
+    proptest! {
+        /// Joins and leaves of others never unbalance two who are eligible throughout.
+        #[test]
+        fn two_reps_eligible_throughout_stay_within_the_bound(
+            weights in proptest::collection::vec(1u32..=6, 2..6),
+            away in proptest::collection::vec(any::<u8>(), 1..120),
+        ) {
+            let mut pool: Vec<_> = weights
+                .iter()
+                .enumerate()
+                .map(|(index, weight)| member(&format!("rep{index}"), *weight))
+                .collect();
+            for mask in away {
+                for (index, member) in pool.iter_mut().enumerate().skip(2) {
+                    let gone = mask >> index & 1 == 1;
+                    member.ruled_out = gone.then_some(PassedOver::Absent);
+                }
+                prop_assert!(assign(&mut pool).is_some());
+                let apart = pool[0].position.abs_diff(pool[1].position);
+                prop_assert!(apart <= turn(pool[0].weight).max(turn(pool[1].weight)));
+            }
+        }
+
+        /// No choice ever exceeds a capacity.
+        #[test]
+        fn capacity_is_never_exceeded(
+            capacities in proptest::collection::vec(0u32..4, 1..6),
+            times in 0usize..30,
+        ) {
+            let mut pool: Vec<_> = capacities
+                .iter()
+                .enumerate()
+                .map(|(index, capacity)| Standing {
+                    capacity: *capacity,
+                    ..member(&format!("rep{index}"), 1)
+                })
+                .collect();
+            for _ in 0..times {
+                assign(&mut pool);
+                prop_assert!(pool.iter().all(|member| member.open <= member.capacity));
+            }
+        }
+    }
+}

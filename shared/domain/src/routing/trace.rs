@@ -1,0 +1,122 @@
+//! Why an owner was chosen, small enough to be stored with every assignment.
+
+use crate::ids::{PersonId, PoolId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One clause and whether it held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clause {
+    /// The clause, as the configuration writes it.
+    pub expr: String,
+    /// Whether it held; one that cannot be evaluated does not.
+    pub held: bool,
+    /// Why it could not be evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A rule that came before the winning one and did not match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFailed {
+    /// Its name.
+    pub rule: String,
+    /// The first clause that did not hold.
+    pub clause: Clause,
+}
+
+/// Why a rep of the pool did not get it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassedOver {
+    /// They take no handoffs now.
+    Inactive,
+    /// They are away.
+    Absent,
+    /// They have as many open as they may.
+    AtCapacity,
+    /// They had this one and missed it.
+    HadIt,
+    /// It was somebody else's turn.
+    NotTheirTurn,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inactive => "takes no handoffs now",
+            Self::Absent => "is away",
+            Self::AtCapacity => "is at capacity",
+            Self::HadIt => "had it and missed it",
+            Self::NotTheirTurn => "not their turn",
+        })
+    }
+}
+
+/// A rep of the pool, as they stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Who.
+    pub rep: PersonId,
+    /// Why not them; none for the one who got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<PassedOver>,
+    /// Their place in the rotation before.
+    pub position_before: u64,
+    /// Their place after.
+    pub position_after: u64,
+    /// How many they had open before.
+    pub open: u32,
+    /// How many they may have open.
+    pub capacity: u32,
+}
+
+impl Candidate {
+    /// Tells whether it could have been them.
+    pub fn eligible(&self) -> bool {
+        matches!(self.passed_over, None | Some(PassedOver::NotTheirTurn))
+    }
+}
+
+/// Why an owner was chosen, or why nobody was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The configuration that was in force.
+    pub config_version: u64,
+    /// The pool that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolId>,
+    /// The rule that named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The winning rule's clauses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clauses: Vec<Clause>,
+    /// Why the rules before it did not match.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<RuleFailed>,
+    /// The pool's reps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+    /// Who decided, when it was a person and not the rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<PersonId>,
+}
+
+/// A trace names at most this many rules that failed and reps that were passed over: a commit row stays small.
+const MOST_TRACED: usize = 12;
+
+impl Trace {
+    /// Keeps the trace small: the nearest rules, the chosen rep and those next in turn.
+    pub fn bounded(mut self) -> Self {
+        let extra = self.failed.len().saturating_sub(MOST_TRACED);
+        self.failed.drain(..extra);
+        if self.candidates.len() > MOST_TRACED {
+            self.candidates.sort_by_key(|candidate| {
+                (candidate.passed_over.is_some(), candidate.position_before, candidate.rep.clone())
+            });
+            self.candidates.truncate(MOST_TRACED);
+        }
+        self
+    }
+}

@@ -1,0 +1,136 @@
+//! The one place that reads the environment, and the SDK clients made of it.
+//!
+//! In the cloud: credentials and region from the variables Lambda sets (no chain is walked), TLS by rustls on ring, one HTTP client for
+//! all services. On a laptop: plain HTTP to loopback endpoints. The clients are the real ones either way.
+
+use crate::{Bus, Secrets, Topic};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use store::Store;
+
+/// A variable that is not set.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is not set: the deployment template sets it")]
+pub struct Unset(&'static str);
+
+/// Where this process runs and what it may reach.
+#[derive(Clone)]
+pub struct Environment {
+    region: String,
+    credentials: Credentials,
+    http: SharedHttpClient,
+    dynamodb: Option<String>,
+    services: Option<String>,
+    table: String,
+    bus: String,
+    topic: String,
+}
+
+/// Configures one service's client; each SDK crate has a builder type of its own.
+macro_rules! client_config {
+    ($environment:ident, $sdk:ident, $endpoint:ident) => {{
+        let mut builder = $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new($environment.region.clone()))
+            .credentials_provider($environment.credentials.clone())
+            .http_client($environment.http.clone());
+        builder.set_endpoint_url($environment.$endpoint.clone());
+        builder.build()
+    }};
+}
+
+impl Environment {
+    /// Reads what Lambda and the template set.
+    ///
+    /// # Errors
+    /// `Unset` for a variable every function needs.
+    pub fn read() -> Result<Self, Unset> {
+        let credentials = Credentials::new(
+            needed("AWS_ACCESS_KEY_ID")?,
+            needed("AWS_SECRET_ACCESS_KEY")?,
+            optional("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let endpoint = optional("AWS_ENDPOINT_URL");
+        let builder = Builder::new();
+        let http = match endpoint.as_deref() {
+            Some(url) if url.starts_with("http://") => builder.build_http(),
+            _ => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        };
+        Ok(Self {
+            region: needed("AWS_REGION")?,
+            credentials,
+            http,
+            dynamodb: endpoint.clone(),
+            services: endpoint,
+            table: optional("TABLE").unwrap_or_default(),
+            bus: optional("BUS").unwrap_or_default(),
+            topic: optional("TOPIC").unwrap_or_default(),
+        })
+    }
+
+    /// Points at loopback endpoints: the table's engine, and the bus and topic.
+    pub fn local(dynamodb: &str, services: &str, topic: &str) -> Self {
+        Self {
+            region: "local".to_owned(),
+            credentials: Credentials::new("local", "local", None, None, "local"),
+            http: Builder::new().build_http(),
+            dynamodb: Some(dynamodb.to_owned()),
+            services: Some(services.to_owned()),
+            table: "handoff".to_owned(),
+            bus: "handoff".to_owned(),
+            topic: topic.to_owned(),
+        }
+    }
+
+    /// Sends requests through another HTTP client: how tests put faults under the SDK.
+    pub fn with_http(self, http: SharedHttpClient) -> Self {
+        Self { http, ..self }
+    }
+
+    /// Reads the HTTP client in use.
+    pub fn http(&self) -> SharedHttpClient {
+        self.http.clone()
+    }
+
+    /// Makes the store.
+    pub fn store(&self) -> Store {
+        let config = client_config!(self, aws_sdk_dynamodb, dynamodb);
+        Store::new(aws_sdk_dynamodb::Client::from_conf(config), &self.table)
+    }
+
+    /// Makes the bus.
+    pub fn bus(&self) -> Bus {
+        let config = client_config!(self, aws_sdk_eventbridge, services);
+        Bus::new(aws_sdk_eventbridge::Client::from_conf(config), &self.bus)
+    }
+
+    /// Makes the topic.
+    pub fn topic(&self) -> Topic {
+        let config = client_config!(self, aws_sdk_sns, services);
+        Topic::new(aws_sdk_sns::Client::from_conf(config), &self.topic)
+    }
+
+    /// Makes the lookup of secrets in the account's secret store.
+    pub fn secrets(&self) -> Secrets {
+        let config = client_config!(self, aws_sdk_secretsmanager, services);
+        Secrets::vault(aws_sdk_secretsmanager::Client::from_conf(config))
+    }
+}
+
+/// Reads the log filter; `info` when none is set.
+pub fn log_filter() -> String {
+    optional("RUST_LOG").unwrap_or_else(|| "info".to_owned())
+}
+
+fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn needed(name: &'static str) -> Result<String, Unset> {
+    optional(name).ok_or(Unset(name))
+}

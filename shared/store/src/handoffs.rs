@@ -1,0 +1,446 @@
+//! Handoffs: opening one, changing one, each in a single transaction that holds everything that must move together.
+
+use crate::{
+    Store, StoreError,
+    item::{Item, number, text, to_item},
+    journeys::Observed,
+    keys::{self, DAY_AT, DAY_SHARD, DAY_SHARDS, DUE_AT, DUE_SHARD, DUE_SHARDS, QUEUE_KEY, URGENCY},
+    lists::QueueKey,
+    rows::Stored,
+    seen::Seen,
+    transaction::{Change as RowChange, Guard, Transaction, marked},
+};
+use chrono::{DateTime, Utc};
+use domain::{
+    About, Actor, AttemptId, Change, Commit, Config, Handoff, HandoffId, Package, PersonId, PoolId,
+    SourceKey, commit::Lineage, routing::Candidate, subject::Reference,
+};
+use std::collections::BTreeMap;
+
+/// Who changes something, why, and by which try.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// What made them: a receipt, an event, a schedule's time.
+    pub cause: String,
+    /// The try.
+    pub attempt: AttemptId,
+}
+
+/// A change of one handoff, ready to be committed.
+#[derive(Clone, Debug)]
+pub struct Write {
+    before: Option<Stored<Handoff>>,
+    after: Stored<Handoff>,
+    commit: Commit,
+    seen: Option<(SourceKey, String, Seen)>,
+    package: Option<Stored<Package>>,
+    turn_taken: Option<(PoolId, Candidate)>,
+    turn_given_back: Option<(PoolId, PersonId, u64)>,
+    observed: Vec<Observed>,
+}
+
+/// What opening adds: its claim, journey and references.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// How often the claim was held before, as read.
+    pub claim_count: u64,
+    /// References that do not point to the journey yet.
+    pub new_references: Vec<Reference>,
+    /// Where it stands on its journey.
+    pub lineage: Option<Lineage>,
+}
+
+impl Write {
+    /// Prepares the change of a stored handoff.
+    pub fn change(
+        before: &Stored<Handoff>,
+        changes: Vec<Change>,
+        by: By,
+        now: DateTime<Utc>,
+        config: &Config,
+    ) -> Self {
+        let after = before.with(before.record.clone().after(&changes, now));
+        Self::prepare(Some(before.clone()), after, changes, by, now, config)
+    }
+
+    /// Prepares the opening of a new handoff.
+    pub fn open(handoff: Handoff, by: By, now: DateTime<Utc>, config: &Config) -> Self {
+        let changes = vec![Change::Opened { handoff: Box::new(handoff.clone()) }];
+        let after = Stored::new(handoff.after(&changes, now));
+        Self::prepare(None, after, changes, by, now, config)
+    }
+
+    fn prepare(
+        before: Option<Stored<Handoff>>,
+        after: Stored<Handoff>,
+        changes: Vec<Change>,
+        by: By,
+        now: DateTime<Utc>,
+        config: &Config,
+    ) -> Self {
+        let earlier = before.as_ref().map(|before| &before.record);
+        let about = About::of(&after, earlier, now, |at| config.day_of(at));
+        let commit = Commit {
+            handoff: after.id.clone(),
+            version: after.version,
+            at: now,
+            actor: by.actor,
+            cause: by.cause,
+            attempt: by.attempt,
+            changes,
+            about,
+            lineage: None,
+            personal: BTreeMap::new(),
+        };
+        Self {
+            before,
+            after,
+            commit,
+            seen: None,
+            package: None,
+            turn_taken: None,
+            turn_given_back: None,
+            observed: Vec::new(),
+        }
+    }
+
+    /// Marks the source's event, or the person's command, as done by this change.
+    pub fn done(mut self, source: &SourceKey, duplicate_key: &str, effect: &str, said: &str) -> Self {
+        let seen = Seen {
+            effect: effect.to_owned(),
+            handoff: Some(self.after.id.clone()),
+            version: self.after.version,
+            fingerprint: said.to_owned(),
+        };
+        self.seen = Some((source.clone(), duplicate_key.to_owned(), seen));
+        self
+    }
+
+    /// Stores the package with the change.
+    pub fn with_package(mut self, package: Stored<Package>) -> Self {
+        self.package = Some(package);
+        self
+    }
+
+    /// Adds personal data or free text to the commit's erasable part.
+    pub fn personal(mut self, name: &str, value: serde_json::Value) -> Self {
+        if !value.is_null() {
+            self.commit.personal.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// Moves the chosen rep's place in the pool's rotation, if it is still as it was read.
+    pub fn takes_turn(mut self, pool: PoolId, candidate: Candidate) -> Self {
+        self.turn_taken = Some((pool, candidate));
+        self
+    }
+
+    /// Gives a rep's turn back after a justified rejection.
+    pub fn gives_turn_back(mut self, pool: PoolId, rep: PersonId, turn: u64) -> Self {
+        self.turn_given_back = Some((pool, rep, turn));
+        self
+    }
+
+    /// Stores the last value of a property with the change.
+    pub fn observes(mut self, observed: impl IntoIterator<Item = Observed>) -> Self {
+        self.observed.extend(observed);
+        self
+    }
+
+    /// Reads the handoff as it will be.
+    pub fn after(&self) -> &Handoff {
+        &self.after
+    }
+
+    /// Reads the history entry it will leave.
+    pub fn entry(&self) -> &Commit {
+        &self.commit
+    }
+}
+
+impl Store {
+    /// Reads a handoff.
+    ///
+    /// # Errors
+    /// `Missing` when there is none.
+    pub async fn handoff(&self, id: &HandoffId) -> Result<Stored<Handoff>, StoreError> {
+        let item = self.get(&keys::state(id)).await?;
+        let missing = || StoreError::Missing { what: "handoff", id: id.to_string() };
+        Stored::read("handoff", item.ok_or_else(missing)?)
+    }
+
+    /// Reads a handoff's package; empty when it has none.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn package(&self, id: &HandoffId) -> Result<Stored<Package>, StoreError> {
+        match self.get(&keys::package(id)).await? {
+            Some(item) => Stored::read("package", item),
+            None => Ok(Stored::default()),
+        }
+    }
+
+    /// Reads a handoff and its package with one request.
+    ///
+    /// # Errors
+    /// `Missing` when there is no such handoff.
+    pub async fn handoff_and_package(
+        &self,
+        id: &HandoffId,
+    ) -> Result<(Stored<Handoff>, Stored<Package>), StoreError> {
+        let (state, package) = (keys::state(id), keys::package(id));
+        let mut found = self.get_many([state.clone(), package.clone()]).await?;
+        let missing = || StoreError::Missing { what: "handoff", id: id.to_string() };
+        let handoff = Stored::read("handoff", found.remove(&state).ok_or_else(missing)?)?;
+        let package = match found.remove(&package) {
+            Some(item) => Stored::read("package", item)?,
+            None => Stored::default(),
+        };
+        Ok((handoff, package))
+    }
+
+    /// Reads many handoffs, and their packages if `packages`; absent ones are left out. In the order of `ids`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn handoffs(
+        &self,
+        ids: &[HandoffId],
+    ) -> Result<Vec<(Stored<Handoff>, Stored<Package>)>, StoreError> {
+        let wanted = ids.iter().flat_map(|id| [keys::state(id), keys::package(id)]);
+        let mut found = self.get_many(wanted).await?;
+        let mut handoffs = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(item) = found.remove(&keys::state(id)) else { continue };
+            let package = match found.remove(&keys::package(id)) {
+                Some(item) => Stored::read("package", item)?,
+                None => Stored::default(),
+            };
+            handoffs.push((Stored::read("handoff", item)?, package));
+        }
+        Ok(handoffs)
+    }
+
+    /// Commits the opening of a handoff with its claim, journey and references.
+    ///
+    /// # Errors
+    /// `Duplicate` with the stored answer when its event was done before; `Conflict` when the claim, a reference or the
+    /// journey changed since it was read.
+    pub async fn commit_opening(
+        &self,
+        mut write: Write,
+        opening: Opening,
+    ) -> Result<Handoff, StoreError> {
+        write.commit.lineage = opening.lineage;
+        let mut transaction = self.transaction_of(&write)?;
+        let handoff = &write.after;
+        self.claim(&mut transaction, handoff, opening.claim_count)?;
+        self.join_journey(&mut transaction, handoff, &opening.new_references)?;
+        transaction.commit(self).await?;
+        Ok(write.after.record)
+    }
+
+    /// Commits the change of a handoff.
+    ///
+    /// # Errors
+    /// `Duplicate` with the stored answer when its cause was done before; `Full` when the rep has no place left;
+    /// `Conflict` when the handoff or the rotation changed since it was read: decide again.
+    pub async fn commit(&self, write: Write) -> Result<Handoff, StoreError> {
+        self.transaction_of(&write)?.commit(self).await?;
+        Ok(write.after.record)
+    }
+
+    fn transaction_of(&self, write: &Write) -> Result<Transaction, StoreError> {
+        let attempt = &write.commit.attempt;
+        let mut transaction = Transaction::new(attempt);
+        self.write_handoff(&mut transaction, write)?;
+        if let Some((source, key, seen)) = &write.seen {
+            transaction.mark_seen(self, attempt, (source, key, seen), write.commit.at)?;
+        }
+        if let Some(package) = &write.package {
+            let item = package.write("package", &keys::package(&write.after.id))?;
+            transaction.put(self, Guard::Changed, item, None)?;
+        }
+        for observed in &write.observed {
+            self.observe(&mut transaction, observed)?;
+        }
+        self.move_owner(&mut transaction, write)?;
+        Ok(transaction)
+    }
+
+    /// Writes the state, on condition of its version, and the history entry.
+    pub(crate) fn write_handoff(
+        &self,
+        transaction: &mut Transaction,
+        write: &Write,
+    ) -> Result<(), StoreError> {
+        let state = state_item(&write.after)?;
+        let condition = match &write.before {
+            None => ("attribute_not_exists(pk)", vec![]),
+            Some(before) => ("version = :was", vec![(":was", number(before.version))]),
+        };
+        transaction.put(self, Guard::Changed, state, Some(condition))?;
+        let key = keys::commit(&write.after.id, write.after.version);
+        let entry = marked(crate::history::to_item(&key, &write.commit)?, &write.commit.attempt);
+        transaction.put(self, Guard::Commit, entry, Some(("attribute_not_exists(pk)", vec![])))
+    }
+
+    /// Moves open counts and the rotation when the owner changes, and frees the claim when it ends.
+    fn move_owner(&self, transaction: &mut Transaction, write: &Write) -> Result<(), StoreError> {
+        let Some(before) = &write.before else { return Ok(()) };
+        let after = &write.after;
+        let had = before.owner.as_ref().filter(|_| before.stage.is_open());
+        let has = after.owner.as_ref().filter(|_| after.stage.is_open());
+        if had != has {
+            if let Some(had) = had {
+                self.free_place(transaction, had)?;
+            }
+            if let Some(has) = has {
+                let candidate = write.turn_taken.as_ref().map(|(_, candidate)| candidate);
+                self.take_place(transaction, has, candidate)?;
+            }
+        }
+        if let Some((pool, candidate)) = &write.turn_taken {
+            self.take_turn(transaction, pool, candidate)?;
+        }
+        if let Some((pool, rep, turn)) = &write.turn_given_back {
+            self.give_turn_back(transaction, pool, rep, *turn)?;
+        }
+        if before.stage.is_open() && !after.stage.is_open() {
+            self.release(transaction, after)?;
+        }
+        Ok(())
+    }
+
+    fn free_place(&self, transaction: &mut Transaction, rep: &PersonId) -> Result<(), StoreError> {
+        let change = RowChange {
+            update: "ADD #open :less",
+            names: vec![("#open", "open")],
+            values: vec![(":less", number(-1))],
+            ..RowChange::default()
+        };
+        transaction.update(self, Guard::Changed, &keys::rep(rep), change)
+    }
+
+    fn take_place(
+        &self,
+        transaction: &mut Transaction,
+        rep: &PersonId,
+        candidate: Option<&Candidate>,
+    ) -> Result<(), StoreError> {
+        let mut change = RowChange {
+            update: "ADD #open :more",
+            names: vec![("#open", "open")],
+            values: vec![(":more", number(1))],
+            ..RowChange::default()
+        };
+        if let Some(candidate) = candidate {
+            change.condition = Some("attribute_not_exists(#open) OR #open < :capacity");
+            change.values.push((":capacity", number(candidate.capacity)));
+        }
+        transaction.update(self, Guard::Capacity(rep.clone()), &keys::rep(rep), change)
+    }
+
+    fn take_turn(
+        &self,
+        transaction: &mut Transaction,
+        pool: &PoolId,
+        candidate: &Candidate,
+    ) -> Result<(), StoreError> {
+        let change = RowChange {
+            update: "SET #position = :after",
+            condition: Some(match candidate.position_before {
+                0 => "attribute_not_exists(#position) OR #position = :before",
+                _ => "#position = :before",
+            }),
+            names: vec![("#position", "position")],
+            values: vec![
+                (":before", number(candidate.position_before)),
+                (":after", number(candidate.position_after)),
+            ],
+        };
+        transaction.update(self, Guard::Changed, &keys::member(pool, &candidate.rep), change)
+    }
+
+    fn give_turn_back(
+        &self,
+        transaction: &mut Transaction,
+        pool: &PoolId,
+        rep: &PersonId,
+        turn: u64,
+    ) -> Result<(), StoreError> {
+        let change = RowChange {
+            update: "SET #position = #position - :turn",
+            condition: Some("#position >= :turn"),
+            names: vec![("#position", "position")],
+            values: vec![(":turn", number(turn))],
+        };
+        transaction.update(self, Guard::Changed, &keys::member(pool, rep), change)
+    }
+
+    fn release(&self, transaction: &mut Transaction, handoff: &Handoff) -> Result<(), StoreError> {
+        if handoff.claim.is_empty() {
+            return Ok(());
+        }
+        let change = RowChange {
+            update: "REMOVE #open",
+            condition: Some("#open = :mine"),
+            names: vec![("#open", "open")],
+            values: vec![(":mine", text(handoff.id.as_str()))],
+        };
+        let key = keys::claim(&handoff.lane, &handoff.claim);
+        transaction.update(self, Guard::Changed, &key, change)
+    }
+
+    fn claim(
+        &self,
+        transaction: &mut Transaction,
+        handoff: &Handoff,
+        count: u64,
+    ) -> Result<(), StoreError> {
+        let change = RowChange {
+            update: "SET #open = :mine, #count = :next",
+            condition: Some(match count {
+                0 => "attribute_not_exists(pk)",
+                _ => "attribute_not_exists(#open) AND #count = :count",
+            }),
+            names: vec![("#open", "open"), ("#count", "count")],
+            values: [(":mine", text(handoff.id.as_str())), (":next", number(count + 1))]
+                .into_iter()
+                .chain((count > 0).then(|| (":count", number(count))))
+                .collect(),
+        };
+        let key = keys::claim(&handoff.lane, &handoff.claim);
+        transaction.update(self, Guard::Changed, &key, change)
+    }
+}
+
+/// Makes a handoff's row: the state, and the index keys that apply to it now.
+pub(crate) fn state_item(handoff: &Stored<Handoff>) -> Result<Item, StoreError> {
+    let mut item = handoff.write("handoff", &keys::state(&handoff.id))?;
+    let id = handoff.id.as_str();
+    if let Some((at, _)) = handoff.next_deadline() {
+        item.insert(DUE_SHARD.to_owned(), text(keys::shard(id, DUE_SHARDS).to_string()));
+        item.insert(DUE_AT.to_owned(), number(at.timestamp_millis()));
+    }
+    if let Some(queue) = QueueKey::of(handoff) {
+        item.insert(QUEUE_KEY.to_owned(), text(queue.to_string()));
+        item.insert(URGENCY.to_owned(), text(crate::lists::urgency(handoff)));
+        let lead = handoff.leading_clock().map(|clock| {
+            to_item("clock", &keys::state(&handoff.id), &crate::lists::Lead::of(clock))
+        });
+        if let Some(mut lead) = lead.transpose()? {
+            lead.retain(|name, _| name != keys::PK && name != keys::SK);
+            item.insert("lead".to_owned(), aws_sdk_dynamodb::types::AttributeValue::M(lead));
+        }
+    }
+    let day = handoff.opened_at.date_naive();
+    let shard = keys::shard(id, DAY_SHARDS);
+    item.insert(DAY_SHARD.to_owned(), text(format!("{day}#{shard}")));
+    item.insert(DAY_AT.to_owned(), number(handoff.opened_at.timestamp_millis()));
+    Ok(item)
+}
+

@@ -1,0 +1,332 @@
+//! Journeys: which references are one subject, what that subject's handoffs are, and what is claimed.
+//!
+//! A reference points to one journey for ever; a merged journey points on to the older one. A claim outlives the handoff that
+//! held it, with a count, so that "first in its lane" is known.
+
+use crate::{
+    Store, StoreError, Write,
+    item::{Item, Query, from_item, number, number_of, text, text_of, to_item},
+    keys::{self, HANDOFF_PREFIX, Key, MERGED, SK},
+    transaction::{Change, Guard, Transaction},
+};
+use chrono::{DateTime, Utc};
+use domain::{AttemptId, Handoff, HandoffId, JourneyId, LaneKey, TypeKey, subject::Reference};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A claim as read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Claim {
+    /// The open handoff that holds it.
+    #[serde(default)]
+    pub open: Option<HandoffId>,
+    /// How often it was ever held.
+    #[serde(default)]
+    pub count: u64,
+}
+
+/// A handoff as its journey lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JourneyHandoff {
+    /// The handoff.
+    pub id: HandoffId,
+    /// Its type when it opened.
+    #[serde(rename = "type")]
+    pub kind: TypeKey,
+    /// Its lane.
+    pub lane: LaneKey,
+    /// When it opened.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub opened_at: DateTime<Utc>,
+}
+
+/// The last value of a property where a trigger needs a crossing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Whose property.
+    pub reference: Reference,
+    /// Which.
+    pub property: String,
+    /// The value.
+    pub value: i64,
+    /// When it was so.
+    pub at: DateTime<Utc>,
+    /// When the value before it was so, as read; the write holds only if that still stands.
+    pub before_at: Option<DateTime<Utc>>,
+}
+
+/// The merging of a newer journey into an older one.
+pub struct Merge {
+    /// The journey that stays.
+    pub older: JourneyId,
+    /// The journey that ends.
+    pub newer: JourneyId,
+    /// The open handoffs that move with it.
+    pub moved: Vec<MovedHandoff>,
+}
+
+/// One open handoff that moves to the older journey.
+pub struct MovedHandoff {
+    /// Its change of journey.
+    pub write: Write,
+    /// The claim it held.
+    pub lane: LaneKey,
+    /// The claim's key before.
+    pub from: String,
+    /// The claim's key after, and how often that was held; none when the older journey holds one already.
+    pub to: Option<(String, u64)>,
+}
+
+impl Store {
+    /// Finds the journeys references point to, following merges; references nobody knows are left out.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn journeys_of(
+        &self,
+        references: &[Reference],
+    ) -> Result<BTreeMap<Reference, JourneyId>, StoreError> {
+        let found = self.get_many(references.iter().map(keys::reference)).await?;
+        let mut journeys = BTreeMap::new();
+        for reference in references {
+            let item = found.get(&keys::reference(reference));
+            if let Some(id) = item.and_then(|item| text_of(item, "journey")) {
+                journeys.insert(reference.clone(), JourneyId(id));
+            }
+        }
+        let ids: BTreeSet<JourneyId> = journeys.values().cloned().collect();
+        let current = self.current_journeys(ids).await?;
+        for id in journeys.values_mut() {
+            if let Some(now) = current.get(id) {
+                *id = now.clone();
+            }
+        }
+        Ok(journeys)
+    }
+
+    /// Follows merges to the journeys that stand, one request for each generation of merges.
+    async fn current_journeys(
+        &self,
+        ids: BTreeSet<JourneyId>,
+    ) -> Result<BTreeMap<JourneyId, JourneyId>, StoreError> {
+        let mut current: BTreeMap<JourneyId, JourneyId> =
+            ids.into_iter().map(|id| (id.clone(), id)).collect();
+        loop {
+            let asked = current.values().map(keys::merged).collect::<BTreeSet<Key>>();
+            let merged = self.get_many(asked).await?;
+            let mut moved = false;
+            for now in current.values_mut() {
+                let item = merged.get(&keys::merged(now));
+                if let Some(into) = item.and_then(|item| text_of(item, "into")) {
+                    *now = JourneyId(into);
+                    moved = true;
+                }
+            }
+            if !moved {
+                return Ok(current);
+            }
+        }
+    }
+
+    /// Lists a journey's handoffs, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn journey_handoffs(
+        &self,
+        journey: &JourneyId,
+        limit: i32,
+    ) -> Result<Vec<JourneyHandoff>, StoreError> {
+        let query = Query {
+            condition: "pk = :journey AND begins_with(sk, :handoff)",
+            values: vec![
+                (":journey", text(keys::journey(journey))),
+                (":handoff", text(HANDOFF_PREFIX)),
+            ],
+            newest_first: true,
+            limit: Some(limit),
+            ..Query::default()
+        };
+        let (items, _) = self.query_page(query).await?;
+        items.into_iter().map(|item| from_item("journey row", item)).collect()
+    }
+
+    /// Reads a claim.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn claim_of(&self, lane: &LaneKey, claim: &str) -> Result<Claim, StoreError> {
+        match self.get(&keys::claim(lane, claim)).await? {
+            Some(item) => from_item("claim", item),
+            None => Ok(Claim::default()),
+        }
+    }
+
+    /// Reads the last value of a property and when it was so.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn observed(
+        &self,
+        reference: &Reference,
+        property: &str,
+    ) -> Result<Option<(i64, DateTime<Utc>)>, StoreError> {
+        let item = self.get(&keys::observed(reference, property)).await?;
+        Ok(item.and_then(|item| {
+            let at = DateTime::from_timestamp_millis(number_of(&item, "occurred_at")?)?;
+            Some((number_of(&item, "value")?, at))
+        }))
+    }
+
+    /// Stores the last value of a property that triggered nothing.
+    ///
+    /// # Errors
+    /// `Conflict` when another value came in between.
+    pub async fn put_observed(
+        &self,
+        observed: &Observed,
+        attempt: &AttemptId,
+    ) -> Result<(), StoreError> {
+        let mut transaction = Transaction::new(attempt);
+        self.observe(&mut transaction, observed)?;
+        transaction.commit(self).await
+    }
+
+    pub(crate) fn observe(
+        &self,
+        transaction: &mut Transaction,
+        observed: &Observed,
+    ) -> Result<(), StoreError> {
+        let key = keys::observed(&observed.reference, &observed.property);
+        let mut item = crate::item::key_item(&key);
+        item.insert("value".to_owned(), number(observed.value));
+        item.insert("occurred_at".to_owned(), number(observed.at.timestamp_millis()));
+        let mut values = vec![];
+        let condition = match observed.before_at {
+            None => "attribute_not_exists(pk)",
+            Some(before) => {
+                values.push((":before", number(before.timestamp_millis())));
+                "occurred_at = :before"
+            }
+        };
+        transaction.put(self, Guard::Changed, item, Some((condition, values)))
+    }
+
+    /// Adds a new handoff to its journey, with the references that do not point there yet.
+    pub(crate) fn join_journey(
+        &self,
+        transaction: &mut Transaction,
+        handoff: &Handoff,
+        new_references: &[Reference],
+    ) -> Result<(), StoreError> {
+        let row = JourneyHandoff {
+            id: handoff.id.clone(),
+            kind: handoff.kind.clone(),
+            lane: handoff.lane.clone(),
+            opened_at: handoff.opened_at,
+        };
+        let opened = handoff.opened_at.timestamp_millis();
+        let key = keys::journey_handoff(&handoff.journey, opened, &handoff.id);
+        transaction.put(self, Guard::Changed, to_item("journey row", &key, &row)?, None)?;
+        for reference in new_references {
+            self.point(transaction, reference, &handoff.journey)?;
+        }
+        Ok(())
+    }
+
+    fn point(
+        &self,
+        transaction: &mut Transaction,
+        reference: &Reference,
+        journey: &JourneyId,
+    ) -> Result<(), StoreError> {
+        let mut item = crate::item::key_item(&keys::reference(reference));
+        item.insert("journey".to_owned(), text(journey.as_str()));
+        let unclaimed = Some(("attribute_not_exists(pk)", vec![]));
+        transaction.put(self, Guard::Changed, item, unclaimed)?;
+        let back = to_item("reference", &keys::journey_reference(journey, reference), reference)?;
+        transaction.put(self, Guard::Changed, back, None)
+    }
+
+    /// Lists the references of a journey.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn journey_references(
+        &self,
+        journey: &JourneyId,
+    ) -> Result<Vec<Reference>, StoreError> {
+        let query = Query {
+            condition: "pk = :journey AND begins_with(sk, :reference)",
+            values: vec![
+                (":journey", text(keys::journey(journey))),
+                (":reference", text("REF#")),
+            ],
+            ..Query::default()
+        };
+        let items = self.query_all(query).await?;
+        items.into_iter().map(|item| from_item("reference", item)).collect()
+    }
+
+    /// Merges a newer journey into an older one, open handoffs and claims with it.
+    ///
+    /// # Errors
+    /// `Conflict` when either changed since it was read.
+    pub async fn merge_journeys(
+        &self,
+        merge: &Merge,
+        attempt: &AttemptId,
+    ) -> Result<(), StoreError> {
+        let mut transaction = Transaction::new(attempt);
+        let mut pointer = crate::item::key_item(&keys::merged(&merge.newer));
+        pointer.insert("into".to_owned(), text(merge.older.as_str()));
+        let pointer = crate::transaction::marked(pointer, attempt);
+        let once = Some(("attribute_not_exists(pk)", vec![]));
+        transaction.put(self, Guard::Changed, pointer, once)?;
+        let query = Query {
+            condition: "pk = :journey",
+            values: vec![(":journey", text(keys::journey(&merge.newer)))],
+            ..Query::default()
+        };
+        let rows = self.query_all(query).await?;
+        for mut item in rows.into_iter().filter(|item| !is_pointer(item)).take(50) {
+            item.insert(keys::PK.to_owned(), text(keys::journey(&merge.older)));
+            transaction.put(self, Guard::Changed, item, None)?;
+        }
+        for moved in &merge.moved {
+            self.write_handoff(&mut transaction, &moved.write)?;
+            self.move_claim(&mut transaction, moved)?;
+        }
+        transaction.commit(self).await
+    }
+
+    fn move_claim(
+        &self,
+        transaction: &mut Transaction,
+        moved: &MovedHandoff,
+    ) -> Result<(), StoreError> {
+        let id = || text(moved.write.after().id.as_str());
+        if !moved.from.is_empty() {
+            let change = Change {
+                update: "REMOVE #open",
+                condition: Some("#open = :mine"),
+                names: vec![("#open", "open")],
+                values: vec![(":mine", id())],
+            };
+            let key = keys::claim(&moved.lane, &moved.from);
+            transaction.update(self, Guard::Changed, &key, change)?;
+        }
+        let Some((to, count)) = &moved.to else { return Ok(()) };
+        let change = Change {
+            update: "SET #open = :mine, #count = :next",
+            condition: Some("attribute_not_exists(#open)"),
+            names: vec![("#open", "open"), ("#count", "count")],
+            values: vec![(":mine", id()), (":next", number(count + 1))],
+        };
+        transaction.update(self, Guard::Changed, &keys::claim(&moved.lane, to), change)
+    }
+}
+
+fn is_pointer(item: &Item) -> bool {
+    text_of(item, SK).as_deref() == Some(MERGED)
+}

@@ -1,0 +1,200 @@
+//! Every key of the table, and nothing else.
+//!
+//! Whatever a source chose (ids, duplicate keys, claims) is hashed with its length before it becomes part of a key, so that no
+//! source can write a key of another kind and none is too long.
+
+use chrono::NaiveDate;
+use domain::{
+    AttemptId, HandoffId, JourneyId, LaneKey, PersonId, PoolId, ReceiptId, SourceKey,
+    subject::{ObjectKind, Reference},
+};
+use sha2::{Digest, Sha256};
+
+pub(crate) const PK: &str = "pk";
+pub(crate) const SK: &str = "sk";
+pub(crate) const TTL: &str = "ttl";
+
+pub(crate) const DUE: &str = "due";
+pub(crate) const DUE_SHARD: &str = "due_shard";
+pub(crate) const DUE_AT: &str = "due_at";
+pub(crate) const DUE_SHARDS: u64 = 8;
+
+pub(crate) const QUEUE: &str = "queue";
+pub(crate) const QUEUE_KEY: &str = "queue_key";
+pub(crate) const URGENCY: &str = "urgency";
+
+pub(crate) const BY_DAY: &str = "by_day";
+pub(crate) const DAY_SHARD: &str = "day_shard";
+pub(crate) const DAY_AT: &str = "day_at";
+pub(crate) const DAY_SHARDS: u64 = 4;
+
+pub(crate) const STATE: &str = "STATE";
+pub(crate) const PACKAGE: &str = "PACKAGE";
+pub(crate) const COMMIT: &str = "COMMIT#";
+pub(crate) const JOURNEY: &str = "JOURNEY";
+pub(crate) const MERGED: &str = "MERGED";
+pub(crate) const OPEN: &str = "OPEN";
+pub(crate) const SEEN: &str = "SEEN";
+pub(crate) const QUARANTINE: &str = "QUARANTINE";
+pub(crate) const CONFIG: &str = "CONFIG";
+pub(crate) const ACTIVE: &str = "ACTIVE";
+pub(crate) const BEAT: &str = "BEAT";
+pub(crate) const HANDOFF_PREFIX: &str = "HANDOFF#";
+
+/// A row's address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+fn key(pk: impl Into<String>, sk: impl Into<String>) -> Key {
+    Key { pk: pk.into(), sk: sk.into() }
+}
+
+pub(crate) fn state(id: &HandoffId) -> Key {
+    key(handoff(id), STATE)
+}
+
+pub(crate) fn handoff(id: &HandoffId) -> String {
+    format!("{HANDOFF_PREFIX}{id}")
+}
+
+pub(crate) fn package(id: &HandoffId) -> Key {
+    key(handoff(id), PACKAGE)
+}
+
+pub(crate) fn commit(id: &HandoffId, version: u64) -> Key {
+    key(handoff(id), format!("{COMMIT}{version:08}"))
+}
+
+pub(crate) fn reference(reference: &Reference) -> Key {
+    key(reference_pk(reference), JOURNEY)
+}
+
+pub(crate) fn observed(reference: &Reference, property: &str) -> Key {
+    key(reference_pk(reference), format!("OBSERVED#{}", short(&[property])))
+}
+
+fn reference_pk(reference: &Reference) -> String {
+    match reference.object {
+        ObjectKind::Email => format!("REF#email#{}", reference.id),
+        object => {
+            let hash = short(&[&reference.system, &reference.id]);
+            format!("REF#{object}#{hash}")
+        }
+    }
+}
+
+pub(crate) fn journey(id: &JourneyId) -> String {
+    format!("JOURNEY#{id}")
+}
+
+pub(crate) fn journey_reference(id: &JourneyId, reference: &Reference) -> Key {
+    key(journey(id), reference_pk(reference))
+}
+
+pub(crate) fn journey_handoff(id: &JourneyId, opened_at_ms: i64, handoff: &HandoffId) -> Key {
+    key(journey(id), format!("{HANDOFF_PREFIX}{opened_at_ms:014}#{handoff}"))
+}
+
+pub(crate) fn merged(id: &JourneyId) -> Key {
+    key(journey(id), MERGED)
+}
+
+pub(crate) fn claim(lane: &LaneKey, claim: &str) -> Key {
+    key(format!("CLAIM#{lane}#{}", short(&[claim])), OPEN)
+}
+
+pub(crate) fn seen(source: &SourceKey, duplicate_key: &str) -> Key {
+    key(format!("SEEN#{source}#{}", hash(&[duplicate_key])), SEEN)
+}
+
+pub(crate) fn receipt(id: &ReceiptId, part: usize) -> Key {
+    key(format!("RECEIPT#{id}"), format!("PART#{part:04}"))
+}
+
+pub(crate) fn quarantine(at_ms: i64, id: &AttemptId) -> Key {
+    key(QUARANTINE, format!("{at_ms:014}#{id}"))
+}
+
+pub(crate) fn rep(id: &PersonId) -> Key {
+    key(format!("REP#{id}"), STATE)
+}
+
+pub(crate) fn member(pool: &PoolId, rep: &PersonId) -> Key {
+    key(format!("POOL#{pool}"), format!("MEMBER#{rep}"))
+}
+
+pub(crate) fn config_version(version: u64) -> Key {
+    key(CONFIG, format!("VERSION#{version:08}"))
+}
+
+pub(crate) fn config_active() -> Key {
+    key(CONFIG, ACTIVE)
+}
+
+pub(crate) fn config_part(content_hash: &str) -> Key {
+    key(CONFIG, format!("PART#{content_hash}"))
+}
+
+pub(crate) fn rollup(family: &str, dimension: &str, day: NaiveDate) -> Key {
+    key(rollup_pk(family, dimension), day.to_string())
+}
+
+pub(crate) fn rollup_pk(family: &str, dimension: &str) -> String {
+    format!("ROLLUP#{family}#{dimension}")
+}
+
+pub(crate) fn checkpoint(consumer: &str, shard: &str) -> Key {
+    key(format!("CHECKPOINT#{consumer}"), shard)
+}
+
+pub(crate) fn digest(period: &str, recipient: &PersonId) -> Key {
+    key(format!("DIGEST#{period}"), recipient.as_str())
+}
+
+pub(crate) fn beat(function: &str) -> Key {
+    key(BEAT, function)
+}
+
+/// Spreads ids over a fixed number of partitions; never time, which would make one hot.
+pub(crate) fn shard(id: &str, shards: u64) -> u64 {
+    let digest = Sha256::digest(id.as_bytes());
+    u64::from(digest[0]) % shards
+}
+
+/// Hashes parts with their lengths, so that no two lists of parts give the same text.
+pub(crate) fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// The first 128 bits of [`hash`]: enough for keys nobody gains by colliding, and half the bytes.
+fn short(parts: &[&str]) -> String {
+    hash(parts)[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_sources_cannot_reach_into_other_keys() {
+        let sly = Reference::new("hubspot", ObjectKind::Contact, "7#JOURNEY");
+        assert!(!reference(&sly).pk.contains("7#"));
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+        let long = Reference::new("hubspot", ObjectKind::Deal, &"x".repeat(3_000));
+        assert!(reference(&long).pk.len() < 100);
+    }
+
+    #[test]
+    fn commits_sort_by_version() {
+        let id = HandoffId::from("h");
+        assert!(commit(&id, 9).sk < commit(&id, 10).sk);
+    }
+}

@@ -1,0 +1,277 @@
+//! Numbers, quarantine, beats and digests: what is kept about the work rather than the work itself.
+
+use crate::{
+    Store, StoreError,
+    item::{Item, Query, from_item, number, number_of, text, text_of, to_item},
+    keys::{self, QUARANTINE, SK, TTL},
+    transaction::{Change, Guard, Transaction, marked},
+};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use domain::{AttemptId, PersonId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A batch folded into numbers: counters to add per row, and the checkpoint that makes it count once.
+#[derive(Clone, Debug, Default)]
+pub struct Fold {
+    /// The stream's shard.
+    pub shard: String,
+    /// The checkpoint as read; none at the beginning.
+    pub from: Option<String>,
+    /// The last sequence number this fold covers.
+    pub to: String,
+    /// What is added: family, dimension, day, then counter to amount.
+    pub rows: BTreeMap<(String, String, NaiveDate), BTreeMap<String, i64>>,
+}
+
+/// Something that was authentic but could not be used, with everything needed to try again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// What it is: a receipt's id, or a commit as `handoff:version`.
+    pub what: String,
+    /// Whether `what` names a `receipt` or a `commit`.
+    pub kind: String,
+    /// Who could not use it.
+    pub by: String,
+    /// Why not, a stable code.
+    pub reason: String,
+    /// When.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub at: DateTime<Utc>,
+    /// The bytes concerned, base64, at most a few kilobytes; the receipt has them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+}
+
+/// What came of claiming a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DigestClaim {
+    /// It is this attempt's to send.
+    Mine,
+    /// It was sent.
+    Sent,
+    /// Somebody else claimed it and has not said that it was sent.
+    Pending(DateTime<Utc>),
+}
+
+/// How long quarantined things are kept.
+const QUARANTINE_DAYS: i64 = 30;
+
+impl Store {
+    /// Reads how far a consumer has folded a shard.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn checkpoint(
+        &self,
+        consumer: &str,
+        shard: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let item = self.get(&keys::checkpoint(consumer, shard)).await?;
+        Ok(item.and_then(|item| text_of(&item, "folded_to")))
+    }
+
+    /// Adds a batch's numbers and moves the checkpoint, together, if the checkpoint is exactly as read.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody folded the shard further: read the checkpoint again.
+    pub async fn fold(
+        &self,
+        consumer: &str,
+        fold: &Fold,
+        attempt: &AttemptId,
+    ) -> Result<(), StoreError> {
+        let mut transaction = Transaction::new(attempt);
+        let key = keys::checkpoint(consumer, &fold.shard);
+        let mut item = marked(crate::item::key_item(&key), attempt);
+        item.insert("folded_to".to_owned(), text(&fold.to));
+        let (condition, values) = match &fold.from {
+            None => ("attribute_not_exists(pk)", vec![]),
+            Some(from) => ("folded_to = :from", vec![(":from", text(from))]),
+        };
+        transaction.put(self, Guard::Commit, item, Some((condition, values)))?;
+        for ((family, dimension, day), counters) in &fold.rows {
+            self.add(&mut transaction, &keys::rollup(family, dimension, *day), counters)?;
+        }
+        transaction.commit(self).await
+    }
+
+    fn add(
+        &self,
+        transaction: &mut Transaction,
+        key: &keys::Key,
+        counters: &BTreeMap<String, i64>,
+    ) -> Result<(), StoreError> {
+        let names: Vec<(String, String)> = counters
+            .keys()
+            .enumerate()
+            .map(|(index, name)| (format!("#c{index}"), name.clone()))
+            .collect();
+        let amounts: Vec<(String, i64)> = counters
+            .values()
+            .enumerate()
+            .map(|(index, amount)| (format!(":a{index}"), *amount))
+            .collect();
+        let terms: Vec<String> =
+            (0..counters.len()).map(|index| format!("#c{index} :a{index}")).collect();
+        let update = format!("ADD {}", terms.join(", "));
+        let change = Change {
+            update: &update,
+            condition: None,
+            names: names.iter().map(|(short, name)| (short.as_str(), name.as_str())).collect(),
+            values: amounts.iter().map(|(name, amount)| (name.as_str(), number(amount))).collect(),
+        };
+        transaction.update(self, Guard::Changed, key, change)
+    }
+
+    /// Reads a dimension's numbers for a range of days, both included.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn rollups(
+        &self,
+        family: &str,
+        dimension: &str,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<BTreeMap<NaiveDate, BTreeMap<String, i64>>, StoreError> {
+        let query = Query {
+            condition: "pk = :row AND sk BETWEEN :from AND :to",
+            values: vec![
+                (":row", text(keys::rollup_pk(family, dimension))),
+                (":from", text(from.to_string())),
+                (":to", text(to.to_string())),
+            ],
+            ..Query::default()
+        };
+        let items = self.query_all(query).await?;
+        Ok(items.iter().filter_map(|item| Some((day_of(item)?, counters_of(item)))).collect())
+    }
+
+    /// Puts something aside that could not be used.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be stored.
+    pub async fn quarantine(&self, what: &Quarantined, id: &AttemptId) -> Result<(), StoreError> {
+        let key = keys::quarantine(what.at.timestamp_millis(), id);
+        let mut item = to_item("quarantined row", &key, what)?;
+        let forgotten = what.at + Duration::days(QUARANTINE_DAYS);
+        item.insert(TTL.to_owned(), number(forgotten.timestamp()));
+        self.put(item).await
+    }
+
+    /// Lists what is in quarantine, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn quarantined(&self, limit: i32) -> Result<Vec<Quarantined>, StoreError> {
+        let query = Query {
+            condition: "pk = :quarantine",
+            values: vec![(":quarantine", text(QUARANTINE))],
+            newest_first: true,
+            limit: Some(limit),
+            ..Query::default()
+        };
+        let (items, _) = self.query_page(query).await?;
+        items.into_iter().map(|item| from_item("quarantined row", item)).collect()
+    }
+
+    /// Records that a function did its work.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn beat(&self, function: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut item = crate::item::key_item(&keys::beat(function));
+        item.insert("at".to_owned(), number(at.timestamp_millis()));
+        self.put(item).await
+    }
+
+    /// Reads when each function last did its work.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn beats(&self) -> Result<BTreeMap<String, DateTime<Utc>>, StoreError> {
+        let query = Query {
+            condition: "pk = :beat",
+            values: vec![(":beat", text(keys::BEAT))],
+            ..Query::default()
+        };
+        let items = self.query_all(query).await?;
+        let beat = |item: &Item| {
+            let at = DateTime::from_timestamp_millis(number_of(item, "at")?)?;
+            Some((text_of(item, SK)?, at))
+        };
+        Ok(items.iter().filter_map(beat).collect())
+    }
+
+    /// Claims the sending of a period's digest to somebody.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn claim_digest(
+        &self,
+        period: &str,
+        recipient: &PersonId,
+        attempt: &AttemptId,
+        now: DateTime<Utc>,
+    ) -> Result<DigestClaim, StoreError> {
+        let key = keys::digest(period, recipient);
+        let mut item = marked(crate::item::key_item(&key), attempt);
+        item.insert("claimed_at".to_owned(), number(now.timestamp_millis()));
+        let mut transaction = Transaction::new(attempt);
+        let unclaimed = Some(("attribute_not_exists(pk)", vec![]));
+        transaction.put(self, Guard::Commit, item, unclaimed)?;
+        match transaction.commit(self).await {
+            Ok(()) => Ok(DigestClaim::Mine),
+            Err(StoreError::Conflict) => self.digest_claim(&key).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn digest_claim(&self, key: &keys::Key) -> Result<DigestClaim, StoreError> {
+        let item = self.get(key).await?.unwrap_or_default();
+        if number_of(&item, "sent_at").is_some() {
+            return Ok(DigestClaim::Sent);
+        }
+        let claimed = number_of(&item, "claimed_at").and_then(DateTime::from_timestamp_millis);
+        Ok(DigestClaim::Pending(claimed.unwrap_or_default()))
+    }
+
+    /// Records that a digest was sent.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn settle_digest(
+        &self,
+        period: &str,
+        recipient: &PersonId,
+        attempt: &AttemptId,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = Transaction::new(attempt);
+        let change = Change {
+            update: "SET sent_at = :now",
+            condition: Some("attribute_exists(pk)"),
+            values: vec![(":now", number(now.timestamp_millis()))],
+            ..Change::default()
+        };
+        transaction.update(self, Guard::Changed, &keys::digest(period, recipient), change)?;
+        transaction.commit(self).await
+    }
+}
+
+fn day_of(item: &Item) -> Option<NaiveDate> {
+    text_of(item, SK)?.parse().ok()
+}
+
+fn counters_of(item: &Item) -> BTreeMap<String, i64> {
+    let mut counters = BTreeMap::new();
+    let mut names: Vec<&String> = item.keys().collect();
+    names.sort();
+    for name in names {
+        if let Some(amount) = number_of(item, name) {
+            counters.insert(name.clone(), amount);
+        }
+    }
+    counters
+}

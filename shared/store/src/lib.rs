@@ -1,0 +1,59 @@
+//! The only crate that knows a table exists: one DynamoDB table, its keys, its records, its access patterns.
+//!
+//! `Store` is concrete on purpose. Correctness here lives in condition expressions, and only an engine evaluates those, so there is
+//! no trait to fake: on a laptop and in tests the same SDK speaks to an embedded engine on loopback. Methods are named for
+//! what the system wants, not for what DynamoDB does. Every conditional write carries its attempt's id and takes its own id for
+//! success, because a lost reply looks like a duplicate. Deliberately absent: any scan.
+
+mod configs;
+mod error;
+mod handoffs;
+mod history;
+mod item;
+mod journeys;
+mod keys;
+mod ledger;
+mod lists;
+mod meter;
+mod receipts;
+mod roster;
+mod rows;
+mod seen;
+mod table;
+mod transaction;
+
+pub use configs::StoredConfig;
+pub use error::StoreError;
+pub use handoffs::{By, Opening, Write};
+pub use history::{commit_of, is_commit_key};
+pub use journeys::{Claim, JourneyHandoff, Merge, MovedHandoff, Observed};
+pub use ledger::{DigestClaim, Fold, Quarantined};
+pub use lists::{Due, Lead, QueueKey, QueueRow};
+pub use meter::{Meter, Used};
+pub use receipts::{Receipt, ReceiptKind};
+pub use roster::{MemberRow, RepRow};
+pub use rows::Stored;
+pub use seen::Seen;
+pub use table::create_table;
+
+use aws_sdk_dynamodb::Client;
+
+/// The system's one table.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+    meter: Meter,
+}
+
+impl Store {
+    /// Speaks to `table` through `client`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into(), meter: Meter::default() }
+    }
+
+    /// Reads what requests and capacity units this store has used so far.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+}

@@ -1,0 +1,220 @@
+//! What is listed: what is due, whose queue holds what, what opened on a day. Three sparse indexes, no scan.
+
+use crate::{
+    Store, StoreError,
+    item::{Item, Query, from_item, number, number_of, text, text_of},
+    keys::{
+        BY_DAY, DAY_SHARD, DAY_SHARDS, DUE, DUE_AT, DUE_SHARD, DUE_SHARDS, HANDOFF_PREFIX, PK, QUEUE,
+        QUEUE_KEY,
+    },
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    Handoff, HandoffId, PersonId, PoolId, ReceiptId, Stage, TypeKey,
+    clock::{Clock, ClockState},
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A queue: where an open handoff stands and waits for somebody.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QueueKey {
+    /// A rep's own.
+    Owner(PersonId),
+    /// Nobody has it yet.
+    Unrouted,
+    /// It was returned to the team that sent it.
+    Sender(String),
+}
+
+impl QueueKey {
+    /// Finds the queue a handoff stands in; closed ones stand in none.
+    pub fn of(handoff: &Handoff) -> Option<Self> {
+        match (&handoff.owner, handoff.stage) {
+            (_, stage) if !stage.is_open() => None,
+            (_, Stage::Returned) => Some(Self::Sender(handoff.from.clone())),
+            (Some(owner), _) => Some(Self::Owner(owner.clone())),
+            (None, _) => Some(Self::Unrouted),
+        }
+    }
+}
+
+impl fmt::Display for QueueKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(person) => write!(f, "owner#{person}"),
+            Self::Unrouted => f.write_str("unrouted"),
+            Self::Sender(team) => write!(f, "sender#{team}"),
+        }
+    }
+}
+
+/// The clock a queue row counts down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lead {
+    /// Its name.
+    pub name: String,
+    /// Its deadline.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub due_at: DateTime<Utc>,
+    /// How it stands.
+    pub state: ClockState,
+}
+
+impl Lead {
+    /// Takes what a queue row shows of a clock.
+    pub fn of(clock: &Clock) -> Self {
+        Self { name: clock.name.clone(), due_at: clock.due_at, state: clock.state }
+    }
+}
+
+/// What a queue shows of a handoff; no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// The handoff.
+    pub id: HandoffId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: TypeKey,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Who has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<PersonId>,
+    /// Its pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolId>,
+    /// The receiving team.
+    pub to: String,
+    /// Its score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<i64>,
+    /// Share of the package that is there, in percent.
+    #[serde(default)]
+    pub completeness: u8,
+    /// The clock it counts down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<Lead>,
+    /// How pressing it is: sorts as text, most urgent first.
+    #[serde(default)]
+    pub urgency: String,
+}
+
+/// Attributes a queue row shows, projected into the index.
+pub(crate) const QUEUE_SHOWS: [&str; 9] =
+    ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead"];
+
+/// Orders a queue: time to the deadline, then the higher score.
+pub(crate) fn urgency(handoff: &Handoff) -> String {
+    let ticking = handoff.leading_clock().filter(|clock| clock.is_ticking());
+    let due = ticking.map_or(i64::from(u32::MAX) * 1_000, |clock| clock.due_at.timestamp_millis());
+    let score = handoff.score.unwrap_or(0).clamp(0, 9_999);
+    format!("{due:014}#{:04}#{}", 9_999 - score, handoff.id)
+}
+
+/// Something that is due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// A handoff's step, and when.
+    Handoff(HandoffId, DateTime<Utc>),
+    /// A receipt whose events are not all settled, and since when it waits.
+    Receipt(ReceiptId, DateTime<Utc>),
+}
+
+impl Due {
+    /// Tells when.
+    pub fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Handoff(_, at) | Self::Receipt(_, at) => *at,
+        }
+    }
+}
+
+impl Store {
+    /// Lists one shard's things due by `horizon`, earliest first, at most `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn due(
+        &self,
+        shard: u64,
+        horizon: DateTime<Utc>,
+        limit: i32,
+    ) -> Result<Vec<Due>, StoreError> {
+        let query = Query {
+            index: Some(DUE),
+            condition: "due_shard = :shard AND due_at <= :horizon",
+            values: vec![
+                (":shard", text(shard.to_string())),
+                (":horizon", number(horizon.timestamp_millis())),
+            ],
+            limit: Some(limit),
+            ..Query::default()
+        };
+        let (items, _) = self.query_page(query).await?;
+        Ok(items.iter().filter_map(due_of).collect())
+    }
+
+    /// Tells how many shards the due index has.
+    pub fn due_shards() -> u64 {
+        DUE_SHARDS
+    }
+
+    /// Lists one queue, most urgent first, at most `limit` rows.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn queue(&self, queue: &QueueKey, limit: i32) -> Result<Vec<QueueRow>, StoreError> {
+        let query = Query {
+            index: Some(QUEUE),
+            condition: "queue_key = :queue",
+            values: vec![(":queue", text(queue.to_string()))],
+            limit: Some(limit),
+            ..Query::default()
+        };
+        let (items, _) = self.query_page(query).await?;
+        items.into_iter().map(|item| from_item("queue row", item)).collect()
+    }
+
+    /// Lists the handoffs that opened on a UTC day, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn opened_on(&self, day: NaiveDate) -> Result<Vec<HandoffId>, StoreError> {
+        let mut opened = Vec::new();
+        for shard in 0..DAY_SHARDS {
+            let query = Query {
+                index: Some(BY_DAY),
+                condition: "day_shard = :shard",
+                values: vec![(":shard", text(format!("{day}#{shard}")))],
+                ..Query::default()
+            };
+            for item in self.query_all(query).await? {
+                let at = number_of(&item, crate::keys::DAY_AT).unwrap_or_default();
+                opened.extend(handoff_of(&item).map(|id| (at, id)));
+            }
+        }
+        opened.sort();
+        Ok(opened.into_iter().rev().map(|(_, id)| id).collect())
+    }
+}
+
+fn handoff_of(item: &Item) -> Option<HandoffId> {
+    text_of(item, PK)?.strip_prefix(HANDOFF_PREFIX).map(HandoffId::from)
+}
+
+fn due_of(item: &Item) -> Option<Due> {
+    let at = DateTime::from_timestamp_millis(number_of(item, DUE_AT)?)?;
+    if let Some(id) = handoff_of(item) {
+        return Some(Due::Handoff(id, at));
+    }
+    let pk = text_of(item, PK)?;
+    pk.strip_prefix("RECEIPT#").map(|id| Due::Receipt(ReceiptId::from(id), at))
+}
+
+/// The indexes, by name, partition key and sort key, with what they show besides keys.
+pub(crate) const INDEXES: [(&str, &str, &str, &[&str]); 3] = [
+    (DUE, DUE_SHARD, DUE_AT, &[]),
+    (QUEUE, QUEUE_KEY, crate::keys::URGENCY, &QUEUE_SHOWS),
+    (BY_DAY, DAY_SHARD, crate::keys::DAY_AT, &[]),
+];

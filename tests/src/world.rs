@@ -1,0 +1,165 @@
+//! Starting, cranking and inspecting a world.
+
+use crate::errors::Errors;
+use bytes::Bytes;
+use chrono::{DateTime, Duration, Utc};
+use domain::{Config, Handoff, HandoffId};
+use http::{Request, Response};
+use local::{
+    Cloud, OutboxEntry, Parts, Sent, Setup,
+    assembly::{self, Wiring},
+    sample::{ORGANISATION, PUBLIC_URL, Sender},
+};
+use runtime::{Clock, Environment, Ids};
+use store::Store;
+
+/// What a world starts from.
+pub struct Setting {
+    /// When its clock starts.
+    pub at: DateTime<Utc>,
+    /// Its organisation's configuration.
+    pub organisation: String,
+    /// What its ids are drawn from.
+    pub seed: u64,
+}
+
+impl Default for Setting {
+    /// The sample organisation on a Monday morning.
+    fn default() -> Self {
+        Self { at: time("2026-01-05T09:30:00Z"), organisation: ORGANISATION.to_owned(), seed: 1 }
+    }
+}
+
+/// The whole system, cranked by hand.
+pub struct World {
+    /// The cloud itself.
+    pub cloud: Cloud,
+    /// The table, to look into.
+    pub store: Store,
+    /// The configuration in force.
+    pub config: Config,
+    /// Requests as sources make them.
+    pub sender: Sender,
+    pub(crate) drawn: u64,
+    read_to: i64,
+    errors: Errors,
+}
+
+impl World {
+    /// Starts a world with the sample organisation on a Monday morning.
+    pub async fn start() -> Self {
+        Self::of(Setting::default()).await
+    }
+
+    /// Starts a world from a setting.
+    pub async fn of(setting: Setting) -> Self {
+        Self::with(setting, |environment| environment).await
+    }
+
+    /// Starts a world whose clients are changed before use: how faults get under the SDK.
+    pub async fn with(setting: Setting, change: impl FnOnce(Environment) -> Environment) -> Self {
+        let errors = Errors::listen();
+        let (clock, hand) = Clock::hand(setting.at);
+        let wiring = Wiring { clock: clock.clone(), ids: Ids::seeded(setting.seed), abreast: 1 };
+        let setup = Setup {
+            data: None,
+            table: assembly::TABLE.to_owned(),
+            rules: assembly::rules(),
+            clock,
+        };
+        let parts = Parts::start(setup).expect("the engine starts");
+        let plain = assembly::environment(&parts);
+        let store = plain.store();
+        let config = assembly::establish(&store, &setting.organisation, &wiring)
+            .await
+            .expect("the configuration is good");
+        let functions = assembly::functions(&change(plain), &wiring);
+        let schedules = assembly::schedules(&config);
+        let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
+        let sender = Sender::new(PUBLIC_URL);
+        Self { cloud, store, config, sender, drawn: 0, read_to: 0, errors }
+    }
+
+    /// Reads the world's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.cloud.now()
+    }
+
+    /// Sends a request through the gateway.
+    pub async fn post(&mut self, request: Request<Bytes>) -> Response<Bytes> {
+        self.cloud.post(request).await.expect("the cloud keeps its state")
+    }
+
+    /// Lets everything that is under way come to rest.
+    pub async fn settle(&mut self) {
+        self.cloud.settle().await.expect("the cloud keeps its state");
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&mut self, time: Duration) {
+        let to = self.now() + time;
+        self.until(to).await;
+    }
+
+    /// Lets time pass until an instant.
+    pub async fn until(&mut self, at: DateTime<Utc>) {
+        self.cloud.advance(at).await.expect("the cloud keeps its state");
+    }
+
+    /// Reads a handoff as it is stored.
+    pub async fn handoff(&self, id: &HandoffId) -> Handoff {
+        self.store.handoff(id).await.expect("the handoff is there").record
+    }
+
+    /// Takes what was sent outside since it was last looked at: topic messages only.
+    pub fn read_mail(&mut self) -> Vec<(String, String)> {
+        let entries = self.outbox();
+        let mail = entries.into_iter().filter_map(|entry| match entry.sent {
+            Sent::Topic { subject, message, .. } => Some((subject.unwrap_or_default(), message)),
+            Sent::Bus { .. } => None,
+        });
+        mail.collect()
+    }
+
+    /// Takes everything that was sent since it was last looked at.
+    pub fn outbox(&mut self) -> Vec<OutboxEntry> {
+        let ledger = self.cloud.parts().ledger();
+        let entries = ledger.outbox_after(self.read_to).expect("the outbox is readable");
+        self.read_to = entries.last().map_or(self.read_to, |entry| entry.sequence);
+        entries
+    }
+
+    /// Accepts that errors were logged: the test provoked them.
+    pub fn expects_errors(&self) {
+        assert!(self.errors.take() > 0, "no error was logged");
+    }
+
+    /// Draws the next id a source gives a message.
+    pub(crate) fn next_message(&mut self) -> String {
+        self.drawn += 1;
+        format!("msg_{:04}", self.drawn)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let dead = self.cloud.dead_letters().expect("the dead letters are readable");
+        assert!(dead.is_empty(), "something was given up: {dead:?}");
+        let unread = self.read_mail();
+        let subjects: Vec<&String> = unread.iter().map(|(subject, _)| subject).collect();
+        assert!(unread.is_empty(), "nobody read: {subjects:?}");
+        assert_eq!(self.errors.take(), 0, "errors were logged");
+        let waiting = self.cloud.pending().expect("the queue is readable");
+        let soon = self.now() + Duration::seconds(2);
+        let undelivered: Vec<_> = waiting.iter().filter(|one| one.at < soon).collect();
+        assert!(undelivered.is_empty(), "still under way: {undelivered:?}");
+    }
+}
+
+/// Reads an instant.
+pub(crate) fn time(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an RFC 3339 time")
+}
