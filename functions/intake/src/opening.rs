@@ -326,7 +326,8 @@ fn flags(reading: &Reading<'_>) -> BTreeSet<Flag> {
     [suspect, thin, conflict].into_iter().flatten().collect()
 }
 
-/// Makes the observation to store: only a newer score replaces the last one.
+/// Makes the observation to store: only a newer score replaces the last one; of two at one instant the higher stands, whichever
+/// came first.
 fn score_to_keep(
     config: &Config,
     event: &SourceEvent,
@@ -336,6 +337,6 @@ fn score_to_keep(
     let value = event.score.filter(|_| target::watches_score(config, event))?;
     let reference = event.subject.all_references().into_iter().next()?;
     let before_at = observed.map(|(_, before)| before);
-    let newer = before_at.is_none_or(|before| at > before);
+    let newer = observed.is_none_or(|(before, before_at)| (at, value) > (before_at, before));
     newer.then(|| Observed { reference, property: SCORE.to_owned(), value, at, before_at })
 }

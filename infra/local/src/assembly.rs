@@ -16,7 +16,7 @@ use relay::Relay;
 use router::Router;
 use runtime::{Clock, Configs, Environment, Ids, Secrets};
 use serde_json::json;
-use store::{Store, StoreError, create_table};
+use store::{Meter, Store, StoreError, create_table};
 use sweep::Sweep;
 
 /// The table's name on this machine.
@@ -77,10 +77,32 @@ pub fn schedules(config: &Config) -> Vec<Schedule> {
     ]
 }
 
+/// What the functions' requests to the table are counted by.
+#[derive(Clone)]
+pub struct Meters {
+    /// Intake, router, relay, desk and digest: what the life of a handoff costs.
+    pub life: Meter,
+    /// The sweep: what keeping deadlines costs.
+    pub sweep: Meter,
+    /// Metrics: what counting costs.
+    pub metrics: Meter,
+}
+
 /// Makes the functions, each of its own parts.
 pub fn functions(environment: &Environment, wiring: &Wiring) -> Functions {
+    metered(environment, wiring).0
+}
+
+/// Makes the functions, and what their requests are counted by.
+pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters) {
     let Wiring { clock, ids, abreast } = wiring.clone();
     let store = environment.store();
+    let (sweeping, counting) = (environment.store(), environment.store());
+    let meters = Meters {
+        life: store.meter().clone(),
+        sweep: sweeping.meter().clone(),
+        metrics: counting.meter().clone(),
+    };
     let configs = || Configs::new(store.clone());
     let timed = || (clock.clone(), ids.clone());
 
@@ -88,16 +110,17 @@ pub fn functions(environment: &Environment, wiring: &Wiring) -> Functions {
     let router = Router::new(store.clone(), configs(), clock.clone(), ids.clone());
     let outward = (environment.bus(), environment.topic());
     let relay = Relay::new(store.clone(), configs(), outward, clock.clone(), ids.clone());
-    let metrics = Metrics::new(store.clone(), clock.clone(), ids.clone());
+    let metrics = Metrics::new(counting, clock.clone(), ids.clone());
     let bus = environment.bus();
-    let sweep = Sweep::new(store.clone(), configs(), clock.clone(), ids.clone(), bus, abreast);
+    let plans = Configs::new(sweeping.clone());
+    let sweep = Sweep::new(sweeping, plans, clock.clone(), ids.clone(), bus, abreast);
     let topic = environment.topic();
     let digest = Digest::new(store.clone(), configs(), topic, clock.clone(), ids.clone());
     let access = Access::picker();
     let desk = Desk::new(store.clone(), configs(), clock.clone(), ids.clone(), access);
 
     let hooks = intake.clone();
-    Functions {
+    let functions = Functions {
         intake: http_handler(move |request| {
             let intake = hooks.clone();
             async move { intake.handle(request).await }
@@ -138,7 +161,8 @@ pub fn functions(environment: &Environment, wiring: &Wiring) -> Functions {
                 digest.handle(wanted, scheduled).await.map(|_| ()).map_err(|why| why.to_string())
             }
         }),
-    }
+    };
+    (functions, meters)
 }
 
 /// Why an organisation could not be set up.

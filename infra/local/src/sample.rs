@@ -2,9 +2,19 @@
 //!
 //! `handoff up`, the demo and the tests all speak through the real front door with these.
 
+mod dice;
+mod lead;
+mod parcel;
 mod request;
+mod stretch;
+mod traffic;
 
+pub use dice::Dice;
+pub use lead::{Company, Lead};
+pub use parcel::{Parcel, Score};
 pub use request::Sender;
+pub use stretch::stretch;
+pub use traffic::{Arrival, LEADS_A_DAY, day_of_traffic};
 
 /// The sample organisation's configuration file.
 pub const ORGANISATION: &str = include_str!("../sample/organisation.toml");

@@ -270,7 +270,7 @@ impl Change {
             Self::Touched { .. } => "handoff.touched",
             Self::Breached { .. } => "handoff.breached",
             Self::Stepped { act: Act::Remind, .. } => "handoff.reminded",
-            Self::Stepped { .. } => "handoff.escalated",
+            Self::Stepped { act: Act::Tell | Act::Escalate, .. } => "handoff.escalated",
             Self::Returned { .. } => "handoff.returned",
             Self::Resubmitted { .. } => "handoff.resubmitted",
             Self::Completed { .. } => "handoff.completed",
@@ -282,6 +282,7 @@ impl Change {
             | Self::ClockMoved { .. }
             | Self::Engaged
             | Self::ClockMet { .. }
+            | Self::Stepped { .. }
             | Self::StepPassed { .. }
             | Self::Flagged { .. }
             | Self::MovedJourney { .. } => return None,

@@ -574,3 +574,6 @@ fn moved(
     }
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,9 +29,14 @@ impl Meter {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the counts and starts again from nothing.
-    pub fn take(&self) -> BTreeMap<&'static str, Used> {
-        std::mem::take(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Adds the counts up and starts again from nothing.
+    pub fn take(&self) -> Used {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        used.values().fold(Used::default(), |sum, one| Used {
+            requests: sum.requests + one.requests,
+            read_units: sum.read_units + one.read_units,
+            write_units: sum.write_units + one.write_units,
+        })
     }
 
     pub(crate) fn read_of(&self, request: &'static str, capacity: Option<&ConsumedCapacity>) {
