@@ -4,23 +4,19 @@
 //! claim; the next run publishes again, so a mail is sent at least once and at most once more than once for an
 //! unknown outcome, never not at all.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use domain::{
-    AttemptId, Config, PersonId,
-    dashboard::Numbers,
-    digest::{Mail, Open, Recorded, Waiting, daily, recipients},
+    AttemptId, PersonId,
+    digest::{Mail, daily, recipients},
 };
 use runtime::{
-    Clock, Configs, Ids, Message, Topic, configs::ConfigError, topic::TopicError,
+    Clock, Configs, Ids, Message, Topic, configs::ConfigError, report, topic::TopicError,
 };
 use serde::{Deserialize, Serialize};
-use store::{DigestClaim, QueueKey, QueueRow, Store, StoreError};
+use store::{DigestClaim, Store, StoreError};
 
 /// How long a claim that was never settled is left alone, in seconds: longer than a run takes.
 const CLAIM_SECONDS: i64 = 60;
-
-/// How many rows of a queue are looked at for what is overdue.
-const LOOKED_AT: i32 = 200;
 
 /// Sends managers their digests.
 #[derive(Clone)]
@@ -83,8 +79,8 @@ impl Digest {
         let active = self.configs.active(self.clock.now()).await?;
         let config = &active.config;
         let day = config.day_of(scheduled).pred_opt().unwrap_or_default();
-        let recorded = self.recorded(config, day).await?;
-        let open = self.open(config).await?;
+        let recorded = report::recorded(&self.store, config, day).await?;
+        let open = report::open(&self.store, config, self.clock.now()).await?;
         let (mut sent, mut failure) = (0, None);
         for recipient in recipients(config) {
             let mail = daily(config, &recipient, day, &recorded, &open);
@@ -126,60 +122,5 @@ impl Digest {
         let settled = AttemptId(self.ids.ulid(now));
         self.store.settle_digest(period, recipient, &settled, now).await?;
         Ok(true)
-    }
-
-    async fn recorded(&self, config: &Config, day: NaiveDate) -> Result<Recorded, DigestError> {
-        let mut recorded = Recorded { all: self.numbers("all", day).await?, ..Recorded::default() };
-        for pool in config.pools.keys() {
-            let numbers = self.numbers(&format!("pool:{pool}"), day).await?;
-            recorded.pools.insert(pool.clone(), numbers);
-        }
-        for (rep, _) in config.people.iter().filter(|(_, person)| person.capacity.is_some()) {
-            let numbers = self.numbers(&format!("rep:{rep}"), day).await?;
-            recorded.reps.insert(rep.clone(), numbers);
-        }
-        Ok(recorded)
-    }
-
-    async fn numbers(&self, dimension: &str, day: NaiveDate) -> Result<Numbers, StoreError> {
-        let mut rows = self.store.rollups("happened", dimension, day, day).await?;
-        Ok(Numbers(rows.remove(&day).unwrap_or_default()))
-    }
-
-    /// Finds what is past a deadline or without an owner now: the top of every queue.
-    async fn open(&self, config: &Config) -> Result<Open, DigestError> {
-        let now = self.clock.now();
-        let mut open = Open::default();
-        let mut queues = vec![QueueKey::Unrouted];
-        for (rep, _) in config.people.iter().filter(|(_, person)| person.capacity.is_some()) {
-            queues.push(QueueKey::Owner(rep.clone()));
-        }
-        for queue in queues {
-            for row in self.store.queue(&queue, LOOKED_AT).await? {
-                let overdue = row.lead.as_ref().filter(|lead| lead.due_at <= now);
-                if queue == QueueKey::Unrouted {
-                    let since = row.lead.as_ref().map_or(now, |lead| lead.due_at);
-                    open.unrouted.push(waiting(&row, since));
-                } else if let Some(lead) = overdue.filter(|lead| is_missed(lead.state)) {
-                    open.overdue.push(waiting(&row, lead.due_at));
-                }
-            }
-        }
-        Ok(open)
-    }
-}
-
-fn is_missed(state: domain::clock::ClockState) -> bool {
-    use domain::clock::ClockState::{Breached, Running};
-    matches!(state, Breached | Running)
-}
-
-fn waiting(row: &QueueRow, since: DateTime<Utc>) -> Waiting {
-    Waiting {
-        handoff: row.id.clone(),
-        kind: row.kind.clone(),
-        pool: row.pool.clone(),
-        owner: row.owner.clone(),
-        since,
     }
 }

@@ -4,18 +4,25 @@
 //! the same changes, so a lost race is answered by deciding again on the new truth. A refusal is data whose `Display` is the
 //! sentence a person reads; a source's fact is never refused, only recorded.
 
+mod clocks;
+mod touching;
+
+pub use clocks::{calendar_of, start_clocks};
+
 use crate::{
-    change::{Change, Response},
-    clock::{Clock, ClockState, Credit, NamedCalendar},
-    config::{ClockRule, Config, HandoffType, Start, Stop},
+    change::Change,
+    clock::Credit,
+    config::{Config, HandoffType, Stop},
     handoff::{Flag, Handoff, Routing},
-    ids::{CalendarKey, PersonId, PoolId, TypeKey},
+    ids::{PersonId, PoolId, TypeKey},
     ladder,
     money::Money,
     routing::Trace,
     stage::{Stage, Verb},
 };
 use chrono::{DateTime, Utc};
+use clocks::{moved, recounted};
+use touching::{stopped, touch};
 
 /// What somebody or something wants done.
 #[derive(Clone, Debug, PartialEq)]
@@ -221,40 +228,6 @@ pub fn decide(
     }
 }
 
-/// Starts the clocks of a type; those whose meeting is not set wait for it.
-pub fn start_clocks(
-    kind: &HandoffType,
-    config: &Config,
-    pool: Option<&PoolId>,
-    triggered_at: DateTime<Utc>,
-    meeting_at: Option<DateTime<Utc>>,
-) -> Vec<Clock> {
-    kind.clocks
-        .iter()
-        .filter_map(|rule| {
-            let calendar = calendar_of(rule, config, pool);
-            Clock::start(rule, calendar, triggered_at, meeting_at)
-        })
-        .collect()
-}
-
-/// Finds the calendar a clock counts on: named, the pool's (the organisation's until there is one), or none.
-pub fn calendar_of<'a>(
-    rule: &ClockRule,
-    config: &'a Config,
-    pool: Option<&PoolId>,
-) -> NamedCalendar<'a> {
-    let name = match rule.calendar.as_deref()? {
-        "pool" => pool
-            .and_then(|pool| config.pools.get(pool))
-            .and_then(|pool| pool.calendar.as_ref())
-            .or(config.organisation.calendar.as_ref())?
-            .clone(),
-        named => CalendarKey::from(named),
-    };
-    config.calendars.get_key_value(&name)
-}
-
 fn allow(handoff: &Handoff, verb: Verb) -> Result<Stage, Refusal> {
     verb.leads(handoff.stage).ok_or(Refusal::Stage { stage: handoff.stage, verb })
 }
@@ -304,25 +277,6 @@ fn assign(
     };
     let before = handoff.owner.clone();
     Ok(vec![Change::Assigned { owner, before, pool, rule, clocks, trace }])
-}
-
-/// Counts clocks on a pool's calendar again, from the trigger, now that the pool is known; never one that has ended.
-fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> Vec<Clock> {
-    let Some(kind) = facts.kind(handoff) else { return Vec::new() };
-    let fresh = |clock: &Clock| {
-        let rule = kind.clocks.iter().find(|rule| rule.name == clock.name)?;
-        let calendar = calendar_of(rule, facts.pinned, Some(pool));
-        let mut again = Clock::start(rule, calendar, clock.started_at, handoff.meeting_at)?;
-        let taken = |n: u8| !clock.steps.iter().any(|step| step.n == n);
-        again.steps.retain(|step| !taken(step.n));
-        (again.calendar != clock.calendar).then_some(again)
-    };
-    handoff
-        .clocks
-        .iter()
-        .filter(|clock| clock.pool_calendar && clock.state == ClockState::Running)
-        .filter_map(fresh)
-        .collect()
 }
 
 fn unrouted(
@@ -382,85 +336,6 @@ fn owned_by(handoff: &Handoff, by: &PersonId, facts: Facts<'_>) -> Result<(), Re
         }
         _ => Ok(()),
     }
-}
-
-/// Records a touch. One by the receiving team stops clocks by its own time: in time it meets them, also after the sweep
-/// saw a breach; late it ends them as breached, also if no sweep has looked yet.
-fn touch(
-    handoff: &Handoff,
-    channel: String,
-    at: DateTime<Utc>,
-    by: Option<PersonId>,
-    facts: Facts<'_>,
-) -> Vec<Change> {
-    let receiving = by.as_ref().is_none_or(|by| {
-        handoff.owner.as_ref() == Some(by)
-            || facts.active.pools_of(by).any(|pool| {
-                facts.active.pools.get(pool).is_some_and(|pool| pool.team == handoff.to)
-            })
-    });
-    let counts = receiving && at >= handoff.triggered_at;
-    let earlier = handoff.first_touch_at.is_none_or(|first| at < first);
-    let first = counts && earlier;
-    let seconds = |at: DateTime<Utc>| (at - handoff.triggered_at).num_seconds();
-    let credited = handoff.response_credit.clone().unwrap_or_else(|| first_credit(handoff));
-    let response = |at| Response { seconds: seconds(at), credit: credited.clone() };
-    let mut changes = vec![Change::Touched {
-        channel,
-        at,
-        by,
-        first,
-        response: first.then(|| response(at)),
-        was: handoff.first_touch_at.filter(|_| first).map(response),
-    }];
-    if !counts {
-        return changes;
-    }
-    changes.extend(stopped(handoff, at, |_| true));
-    if Verb::Touch.leads(handoff.stage) == Some(Stage::Engaged) && handoff.stage != Stage::Engaged {
-        changes.push(Change::Engaged);
-    }
-    changes
-}
-
-/// Reads who a first response is credited to: whoever answers for the first clock a touch stops.
-fn first_credit(handoff: &Handoff) -> Credit {
-    handoff
-        .clocks
-        .iter()
-        .find(|clock| clock.stop == Stop::Touch)
-        .and_then(|clock| clock.credit.clone())
-        .unwrap_or_else(|| credit(handoff))
-}
-
-/// Stops clocks at a fact's own time.
-fn stopped(handoff: &Handoff, at: DateTime<Utc>, which: impl Fn(Stop) -> bool) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for clock in handoff.clocks.iter().filter(|clock| which(clock.stop)) {
-        let name = clock.name.clone();
-        let late = at > clock.due_at;
-        let credit = clock.credit.clone().unwrap_or_else(|| credit(handoff));
-        match (clock.state, late) {
-            (ClockState::Running, true) => {
-                let due_at = clock.due_at;
-                let breach = credit.clone();
-                changes.push(Change::Breached { clock: name.clone(), due_at, credit: breach });
-            }
-            (ClockState::Breached, true) if clock.met_at.is_some_and(|met| met <= at) => continue,
-            (ClockState::Met | ClockState::Closed, _) => continue,
-            _ => {}
-        }
-        let withdraws = clock.state == ClockState::Breached && !late;
-        changes.push(Change::ClockMet {
-            clock: name,
-            at,
-            late,
-            was: withdraws.then(|| credit.clone()),
-            told: if withdraws { clock.told.clone() } else { Vec::new() },
-            credit,
-        });
-    }
-    changes
 }
 
 fn reject(
@@ -546,34 +421,6 @@ fn update(
     Ok(changes)
 }
 
-/// Counts clocks back from the meeting's new time; one that was breached runs again if its new deadline is ahead.
-fn moved(
-    handoff: &Handoff,
-    meeting: DateTime<Utc>,
-    facts: Facts<'_>,
-    now: DateTime<Utc>,
-) -> Vec<Change> {
-    let Some(kind) = facts.kind(handoff) else { return Vec::new() };
-    let rules = kind.clocks.iter().filter(|rule| rule.from == Start::Meeting);
-    let mut changes = Vec::new();
-    for rule in rules {
-        let known = handoff.clocks.iter().find(|clock| clock.name == rule.name);
-        let ended = known.is_some_and(|clock| clock.met_at.is_some());
-        let calendar = calendar_of(rule, facts.pinned, handoff.pool.as_ref());
-        let fresh = Clock::start(rule, calendar, handoff.triggered_at, Some(meeting));
-        let Some(clock) = fresh.filter(|_| !ended) else { continue };
-        let breached = known.filter(|clock| clock.state == ClockState::Breached);
-        if breached.is_some() && clock.due_at <= now {
-            continue;
-        }
-        changes.push(Change::ClockMoved {
-            clock,
-            was: breached.and_then(|clock| clock.credit.clone()),
-            told: breached.map(|clock| clock.told.clone()).unwrap_or_default(),
-        });
-    }
-    changes
-}
 
 #[cfg(test)]
 mod tests;

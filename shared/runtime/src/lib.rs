@@ -8,6 +8,7 @@ pub mod clock;
 pub mod configs;
 pub mod environment;
 pub mod ids;
+pub mod report;
 pub mod secrets;
 pub mod telemetry;
 pub mod topic;

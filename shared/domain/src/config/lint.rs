@@ -1,6 +1,6 @@
 //! What a well-shaped configuration can still get wrong: names that name nothing, and promises it cannot keep.
 
-use super::{load::Reader, model::*};
+use super::{load::Reader, model::*, types::*};
 use crate::{event::names, routing::Rules};
 use toml::de::DeTable;
 

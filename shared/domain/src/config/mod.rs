@@ -6,6 +6,8 @@
 mod lint;
 mod load;
 mod model;
+mod types;
 
 pub use load::{Problem, load};
 pub use model::*;
+pub use types::*;

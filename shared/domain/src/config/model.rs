@@ -1,5 +1,6 @@
 //! The shape of a configuration file, one struct a table, in the order of the file.
 
+use super::types::HandoffType;
 use crate::{
     calendar::Calendar,
     ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
@@ -117,189 +118,6 @@ pub enum ClaimBy {
 pub struct Lane {
     /// Per what at most one is open.
     pub claim: ClaimBy,
-}
-
-/// Whether a type acts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Its triggers open nothing.
-    Off,
-    /// Clocks and numbers run; nothing is sent or written outside.
-    Observe,
-    /// Everything happens.
-    #[default]
-    Live,
-}
-
-/// One kind of handoff.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HandoffType {
-    /// The name people know.
-    pub name: String,
-    /// The transferring team.
-    pub from: String,
-    /// The receiving team.
-    pub to: String,
-    /// The lane it opens in.
-    pub lane: LaneKey,
-    /// Within a lane a hotter type upgrades the open handoff.
-    #[serde(default)]
-    pub heat: u32,
-    /// Whether it acts.
-    #[serde(default)]
-    pub mode: Mode,
-    /// What opens it.
-    pub triggers: Vec<Trigger>,
-    /// The outcomes it may be completed with.
-    pub outcomes: Vec<String>,
-    /// The outcomes that count as success.
-    #[serde(default)]
-    pub success: Vec<String>,
-    /// Reasons a receiver may reject for.
-    pub reject_reasons: Vec<String>,
-    /// Where it may be recycled to.
-    #[serde(default)]
-    pub recycle_to: Vec<String>,
-    /// Reasons to recycle for.
-    #[serde(default)]
-    pub recycle_reasons: Vec<String>,
-    /// Its clocks.
-    pub clocks: Vec<ClockRule>,
-    /// What must be passed on.
-    pub fields: Vec<FieldRule>,
-}
-
-/// An event that opens a handoff.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trigger {
-    /// The event's name.
-    pub on: String,
-    /// Opens only when the score comes up to this value, counting from the value before.
-    pub score_reaches: Option<i64>,
-}
-
-/// What a clock counts from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Start {
-    /// Forward from the trigger.
-    #[default]
-    Trigger,
-    /// Backward from the meeting.
-    Meeting,
-}
-
-/// What stops a clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stop {
-    /// The first touch by the receiving team.
-    #[default]
-    Touch,
-    /// The receiver's acceptance.
-    Accept,
-}
-
-/// One clock of a type.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClockRule {
-    /// Its name, such as `respond`.
-    pub name: String,
-    /// How long it runs: `4h` from the trigger, or `24h` before the meeting.
-    pub target: Span,
-    /// A calendar's name, `pool`, or nothing for elapsed time.
-    pub calendar: Option<String>,
-    /// What it counts from.
-    #[serde(default)]
-    pub from: Start,
-    /// What stops it.
-    #[serde(default)]
-    pub stop: Stop,
-    /// What happens on the way and after.
-    #[serde(default)]
-    pub ladder: Vec<Rung>,
-}
-
-/// What a rung of a ladder does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Act {
-    /// Reminds somebody before the deadline.
-    Remind,
-    /// Tells somebody of the breach.
-    Tell,
-    /// Puts it before somebody higher.
-    Escalate,
-    /// Gives it to another rep.
-    Reassign,
-    /// Marks the clock breached; every clock has this at its deadline without being asked.
-    Breach,
-}
-
-/// One rung of a ladder.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rung {
-    /// When: `80%` of the target, `breach`, or `+30m` after it.
-    pub at: RungTime,
-    /// What happens.
-    #[serde(rename = "do")]
-    pub act: Act,
-    /// Whom it concerns: `owner`, or a role of the pool.
-    pub to: Option<String>,
-}
-
-/// When a rung is due, relative to its clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum RungTime {
-    /// At a share of the target, in percent.
-    Share(u32),
-    /// At the deadline.
-    Breach,
-    /// After the deadline, on the clock's calendar.
-    After(Span),
-}
-
-impl TryFrom<String> for RungTime {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "breach" {
-            return Ok(Self::Breach);
-        }
-        if let Some(percent) = text.strip_suffix('%') {
-            return match percent.parse::<u32>() {
-                Ok(share) if (1..100).contains(&share) => Ok(Self::Share(share)),
-                _ => Err(format!("`{text}` is no share: write 1% to 99%")),
-            };
-        }
-        match text.strip_prefix('+').map(str::parse::<Span>) {
-            Some(Ok(span)) => Ok(Self::After(span)),
-            Some(Err(error)) => Err(error.to_string()),
-            None => Err(format!("`{text}` is no time: write `80%`, `breach` or `+30m`")),
-        }
-    }
-}
-
-/// One field of a type's template.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldRule {
-    /// Its key in the package.
-    pub name: String,
-    /// Its label for people.
-    pub label: String,
-    /// Whether the package is incomplete without it.
-    #[serde(default)]
-    pub required: bool,
-    /// What it counts in the completeness score.
-    #[serde(default = "one")]
-    pub weight: u32,
 }
 
 /// One routing rule: every clause holds, or it is not this rule.
@@ -427,7 +245,7 @@ fn yes() -> bool {
     true
 }
 
-fn one() -> u32 {
+pub(super) fn one() -> u32 {
     1
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    clock::ClockState,
     config::{self, Act},
     ids::HandoffId,
     package::Package,

@@ -1,0 +1,91 @@
+//! A touch, and what it stops: decided by the fact's own time, never by when it was told or looked at.
+
+use super::{Facts, credit};
+use crate::{
+    change::{Change, Response},
+    clock::{ClockState, Credit},
+    config::Stop,
+    handoff::Handoff,
+    ids::PersonId,
+    stage::{Stage, Verb},
+};
+use chrono::{DateTime, Utc};
+
+/// Records a touch. One by the receiving team stops clocks by its own time: in time it meets them, also after the sweep
+/// saw a breach; late it ends them as breached, also if no sweep has looked yet.
+pub(super) fn touch(
+    handoff: &Handoff,
+    channel: String,
+    at: DateTime<Utc>,
+    by: Option<PersonId>,
+    facts: Facts<'_>,
+) -> Vec<Change> {
+    let receiving = by.as_ref().is_none_or(|by| {
+        handoff.owner.as_ref() == Some(by)
+            || facts.active.pools_of(by).any(|pool| {
+                facts.active.pools.get(pool).is_some_and(|pool| pool.team == handoff.to)
+            })
+    });
+    let counts = receiving && at >= handoff.triggered_at;
+    let earlier = handoff.first_touch_at.is_none_or(|first| at < first);
+    let first = counts && earlier;
+    let seconds = |at: DateTime<Utc>| (at - handoff.triggered_at).num_seconds();
+    let credited = handoff.response_credit.clone().unwrap_or_else(|| first_credit(handoff));
+    let response = |at| Response { seconds: seconds(at), credit: credited.clone() };
+    let mut changes = vec![Change::Touched {
+        channel,
+        at,
+        by,
+        first,
+        response: first.then(|| response(at)),
+        was: handoff.first_touch_at.filter(|_| first).map(response),
+    }];
+    if !counts {
+        return changes;
+    }
+    changes.extend(stopped(handoff, at, |_| true));
+    if Verb::Touch.leads(handoff.stage) == Some(Stage::Engaged) && handoff.stage != Stage::Engaged {
+        changes.push(Change::Engaged);
+    }
+    changes
+}
+
+/// Reads who a first response is credited to: whoever answers for the first clock a touch stops.
+fn first_credit(handoff: &Handoff) -> Credit {
+    handoff
+        .clocks
+        .iter()
+        .find(|clock| clock.stop == Stop::Touch)
+        .and_then(|clock| clock.credit.clone())
+        .unwrap_or_else(|| credit(handoff))
+}
+
+/// Stops clocks at a fact's own time.
+pub(super) fn stopped(handoff: &Handoff, at: DateTime<Utc>, which: impl Fn(Stop) -> bool) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for clock in handoff.clocks.iter().filter(|clock| which(clock.stop)) {
+        let name = clock.name.clone();
+        let late = at > clock.due_at;
+        let credit = clock.credit.clone().unwrap_or_else(|| credit(handoff));
+        match (clock.state, late) {
+            (ClockState::Running, true) => {
+                let due_at = clock.due_at;
+                let breach = credit.clone();
+                changes.push(Change::Breached { clock: name.clone(), due_at, credit: breach });
+            }
+            (ClockState::Breached, true) if clock.met_at.is_some_and(|met| met <= at) => continue,
+            (ClockState::Met | ClockState::Closed, _) => continue,
+            _ => {}
+        }
+        let withdraws = clock.state == ClockState::Breached && !late;
+        changes.push(Change::ClockMet {
+            clock: name,
+            at,
+            late,
+            was: withdraws.then(|| credit.clone()),
+            told: if withdraws { clock.told.clone() } else { Vec::new() },
+            credit,
+        });
+    }
+    changes
+}
