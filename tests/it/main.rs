@@ -1,3 +1,10 @@
 //! The stories: the whole system, end to end, in virtual time.
 
+mod crm;
+mod door;
 mod first_story;
+mod lifecycle;
+mod store;
+mod stories;
+mod template;
+mod tidy;

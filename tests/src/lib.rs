@@ -1,10 +1,13 @@
-//! The world a test lives in: the whole system on the embedded engine, a clock it cranks by hand, and an outbox it must read.
+//! The world a test lives in: the whole system on the embedded engine, a clock it cranks by hand,
+//! and an outbox it must read.
 //!
-//! Stories are told in the system's own verbs. Dropping a world with an undelivered record, an alert nobody read or an error in the log
-//! fails the test: silence is never taken for success.
+//! Stories are told in the system's own verbs. Dropping a world with an undelivered record, an
+//! alert nobody read or an error in the log fails the test: silence is never taken for success.
 
 mod errors;
+pub mod faults;
 mod people;
+pub mod story;
 mod world;
 
 pub use people::Answer;

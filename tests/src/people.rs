@@ -2,6 +2,7 @@
 
 use crate::World;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use domain::HandoffId;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use serde_json::{Value, json};
@@ -52,7 +53,13 @@ impl World {
     /// Sends an event to the generic hook, signed.
     pub async fn event(&mut self, kind: &str, data: Value) -> Answer {
         let at = self.now();
-        let body = json!({ "type": kind, "timestamp": at.to_rfc3339(), "data": data });
+        self.event_at(kind, at, data).await
+    }
+
+    /// Sends an event that occurred at some time to the generic hook, signed now.
+    pub async fn event_at(&mut self, kind: &str, occurred: DateTime<Utc>, data: Value) -> Answer {
+        let at = self.now();
+        let body = json!({ "type": kind, "timestamp": occurred.to_rfc3339(), "data": data });
         let id = self.next_message();
         let request = self.sender.generic(&id, at, &body);
         self.post(request).await.into()

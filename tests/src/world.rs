@@ -7,7 +7,7 @@ use domain::{Config, Handoff, HandoffId};
 use http::{Request, Response};
 use local::{
     Cloud, OutboxEntry, Parts, Sent, Setup,
-    assembly::{self, Wiring},
+    assembly::{self, Meters, Wiring},
     sample::{ORGANISATION, PUBLIC_URL, Sender},
 };
 use runtime::{Clock, Environment, Ids};
@@ -40,6 +40,8 @@ pub struct World {
     pub config: Config,
     /// Requests as sources make them.
     pub sender: Sender,
+    /// What the functions' requests are counted by.
+    pub meters: Meters,
     pub(crate) drawn: u64,
     read_to: i64,
     errors: Errors,
@@ -73,11 +75,11 @@ impl World {
         let config = assembly::establish(&store, &setting.organisation, &wiring)
             .await
             .expect("the configuration is good");
-        let functions = assembly::functions(&change(plain), &wiring);
+        let (functions, meters) = assembly::metered(&change(plain), &wiring);
         let schedules = assembly::schedules(&config);
         let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
         let sender = Sender::new(PUBLIC_URL);
-        Self { cloud, store, config, sender, drawn: 0, read_to: 0, errors }
+        Self { cloud, store, config, sender, meters, drawn: 0, read_to: 0, errors }
     }
 
     /// Reads the world's clock.
@@ -132,6 +134,11 @@ impl World {
     /// Accepts that errors were logged: the test provoked them.
     pub fn expects_errors(&self) {
         assert!(self.errors.take() > 0, "no error was logged");
+    }
+
+    /// Accepts that errors may have been logged: the test put faults under the system.
+    pub fn allow_errors(&self) {
+        self.errors.take();
     }
 
     /// Draws the next id a source gives a message.

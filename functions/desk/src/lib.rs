@@ -1,13 +1,48 @@
-//! What people see and do: the queue, one handoff, its actions, the dashboard; as JSON and as pages.
+//! The desk: what people see and do, as pages and as JSON.
+//!
+//! One struct answers every route: reading shows what is stored now, and acting is one command on
+//! one handoff, decided by the domain and committed in one transaction. What must stay true: GET
+//! and HEAD change nothing, a page of another site acts on nothing, every refusal is a sentence,
+//! and whatever came from outside is shown as text.
 
-pub mod access;
+mod access;
+mod act;
+mod api;
+mod ask;
+mod csv;
+mod fault;
+mod filter;
+mod form;
+mod may;
+mod moment;
+mod pages;
+mod plan;
+mod route;
+mod row;
+mod sheet;
+#[cfg(test)]
+mod testing;
+mod verb;
+mod words;
 
 pub use access::Access;
 
+use access::Visitor;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use fault::Fault;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use route::Route;
 use runtime::{Clock, Configs, Ids, web};
 use store::Store;
+
+/// The largest body that is taken, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a query may be, in bytes: what it names becomes part of keys, which are bounded too.
+const QUERY_BYTES_MAX: usize = 1_500;
+
+/// How long a caller is asked to wait when something does not answer, in seconds.
+const TRY_AGAIN_SECONDS: u32 = 2;
 
 /// Answers the desk's routes.
 #[derive(Clone)]
@@ -27,7 +62,120 @@ impl Desk {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let _ = (&self.store, &self.configs, &self.clock, &self.ids, &self.access);
-        web::problem(StatusCode::NOT_FOUND, "There is nothing here.", request.uri().path())
+        let path = request.uri().path().to_owned();
+        let reads_only = request.method() == Method::HEAD;
+        // Boxed: the futures of the routes are deep, and it is one allocation a request.
+        let answer = match Box::pin(self.answer(&request)).await {
+            Ok(answer) => answer,
+            Err(fault) => self.explain(&fault, &path, &request).await,
+        };
+        match reads_only {
+            true => answer.map(|_| Bytes::new()),
+            false => answer,
+        }
+    }
+
+    async fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        let (headers, body) = (request.headers(), request.body());
+        let route = route::find(request.method(), request.uri().path());
+        if let Ok(Route::Style | Route::Script) = route {
+            return Ok(pages::asset(matches!(route, Ok(Route::Style))));
+        }
+        let visitor = self.access.visitor(headers)?;
+        let route = route?;
+        if request.method() == Method::POST {
+            self.admit(request).await?;
+        }
+        let query = request.uri().query().unwrap_or_default();
+        if query.len() > QUERY_BYTES_MAX {
+            let most = format!("The query is longer than {QUERY_BYTES_MAX} bytes: ask for less.");
+            return Err(Fault::Malformed(most));
+        }
+        let pairs = form::read(query);
+        let accept = headers.get(header::ACCEPT).and_then(|types| types.to_str().ok());
+        match &route {
+            Route::Style | Route::Script => Ok(pages::asset(route == Route::Style)),
+            Route::Queue => self.page_queue(request, &pairs, &visitor).await,
+            Route::Handoff(id) => self.page_handoff(request, id, &visitor).await,
+            Route::Form(id, verb) => self.page_act(request, (id, *verb), &visitor).await,
+            Route::Dashboard => self.page_dashboard(request, &pairs, &visitor).await,
+            Route::Digest => self.page_digest(request, &pairs, &visitor).await,
+            Route::Person => self.pick(body),
+            Route::ApiList => self.api_list(&pairs, accept).await,
+            Route::ApiHandoff(id) => self.api_show(id).await,
+            Route::ApiAct(id, verb) => self.api_act((id, *verb), &visitor, headers, body).await,
+            Route::ApiAbsence(rep) => self.api_absence(rep, &visitor, body).await,
+            Route::ApiQueue => self.api_queue(&pairs, accept).await,
+            Route::ApiMetrics => self.api_metrics(&pairs).await,
+            Route::ApiHealth => self.api_health().await,
+        }
+    }
+
+    /// Lets a request act only if it is from here and of a size.
+    async fn admit(&self, request: &Request<Bytes>) -> Result<(), Fault> {
+        if request.body().len() > BODY_BYTES_MAX {
+            return Err(Fault::TooLarge(BODY_BYTES_MAX));
+        }
+        let active = self.configs.active(self.clock.now()).await?;
+        let here = &active.config.organisation.public_url;
+        match access::is_from_elsewhere(request.headers(), here) {
+            false => Ok(()),
+            true => {
+                tracing::warn!(path = request.uri().path(), "another site tried to act");
+                let said = "Another site sent this: act on the desk's own pages.";
+                Err(Fault::Forbidden(said.to_owned()))
+            }
+        }
+    }
+
+    /// Remembers who somebody says they are, where people pick.
+    fn pick(&self, body: &[u8]) -> Result<Response<Bytes>, Fault> {
+        if !self.access.is_picker() {
+            return Err(Fault::NotFound("There is nothing at this address.".to_owned()));
+        }
+        let pairs = form::read(&String::from_utf8_lossy(body));
+        let mut answer = pages::see(access::way_back(&pairs));
+        let cookie = access::remember(pairs.get("person").map(String::as_str));
+        let cookie = HeaderValue::from_str(&cookie);
+        answer.headers_mut().extend(cookie.ok().map(|cookie| (header::SET_COOKIE, cookie)));
+        Ok(answer)
+    }
+
+    /// Answers what could not be done: a page to whoever looks at pages, a problem document to
+    /// everybody else.
+    async fn explain(
+        &self,
+        fault: &Fault,
+        path: &str,
+        request: &Request<Bytes>,
+    ) -> Response<Bytes> {
+        fault.log(path);
+        let (status, detail) = (fault.status(), fault.to_string());
+        let for_programs = path.starts_with("/api") || status == StatusCode::UNAUTHORIZED;
+        let mut answer = match for_programs {
+            true => web::problem(status, &detail, path),
+            false => self.page_fault(request, status, &detail).await,
+        };
+        let headers = answer.headers_mut();
+        match fault {
+            Fault::Method(allowed) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+            }
+            Fault::Unknown => {
+                let scheme = HeaderValue::from_static("Bearer");
+                headers.insert(header::WWW_AUTHENTICATE, scheme);
+            }
+            Fault::NotNow(_) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(TRY_AGAIN_SECONDS));
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    /// Finds who looks at a page; nobody, when they could not say.
+    fn looks(&self, request: &Request<Bytes>) -> Visitor {
+        let nobody = Visitor { person: None, picks: self.access.is_picker() };
+        self.access.visitor(request.headers()).unwrap_or(nobody)
     }
 }

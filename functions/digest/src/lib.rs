@@ -1,8 +1,8 @@
 //! The digest: numbers become the mail a manager reads.
 //!
-//! Each recipient's mail of a period is claimed before it is published and settled after. A run that died between the two leaves a
-//! claim; the next run publishes again, so a mail is sent at least once and at most once more than once for an
-//! unknown outcome, never not at all.
+//! Each recipient's mail of a period is claimed before it is published and settled after. A run
+//! that died between the two leaves a claim; the next run publishes again, so a mail is sent at
+//! least once and at most once more than once for an unknown outcome, never not at all.
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{

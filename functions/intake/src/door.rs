@@ -14,7 +14,8 @@ use runtime::web::{self, problem, try_again};
 use std::collections::BTreeMap;
 use store::ReceiptKind;
 
-/// The largest body that is taken, in bytes; the gateway passes no more than 6 MB, base64 and headers included.
+/// The largest body that is taken, in bytes; the gateway passes no more than 6 MB, base64 and
+/// headers included.
 const BODY_BYTES_MAX: usize = 4_500_000;
 
 /// Headers a reader needs when a receipt is read again. Never a signature.
@@ -79,8 +80,7 @@ impl Intake {
         let received_at = self.clock.now();
         let receipt = ReceiptId(self.ids.ulid(received_at));
         let headers = kept_headers(request.headers());
-        let kind =
-            ReceiptKind { source: key.clone(), received_at, headers, parts: 0, tries: 0 };
+        let kind = ReceiptKind { source: key.clone(), received_at, headers, parts: 0, tries: 0 };
         if let Err(error) = self.store.put_receipt(&receipt, &kind, request.body()).await {
             return self.not_stored(&error.to_string(), instance);
         }

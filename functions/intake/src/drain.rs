@@ -1,4 +1,5 @@
-//! The queue side of intake: a receipt whose events are not all settled is put through again, from its stored bytes.
+//! The queue side of intake: a receipt whose events are not all settled is put through again, from
+//! its stored bytes.
 //!
 //! Settling is idempotent, so it does not matter which of its events were settled before.
 
@@ -51,11 +52,8 @@ impl Intake {
         let Some(source) = active.config.sources.get(&key) else { return Ok(()) };
         let headers = headers_of(&receipt.kind.headers);
         let reading = connector::read(&key, source, &headers, &receipt.body);
-        let envelope = Envelope {
-            source: key,
-            receipt: id.clone(),
-            received_at: receipt.kind.received_at,
-        };
+        let envelope =
+            Envelope { source: key, receipt: id.clone(), received_at: receipt.kind.received_at };
         let settled = self.settle_all(&envelope, reading).await?;
         if settled.pending == 0 {
             self.store.await_receipt(id, None).await?;

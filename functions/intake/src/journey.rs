@@ -1,4 +1,5 @@
-//! Whose journey an event belongs to; two journeys that turn out to be one person's are merged first.
+//! Whose journey an event belongs to; two journeys that turn out to be one person's are merged
+//! first.
 
 use crate::{Envelope, Intake, SettleError};
 use domain::{
@@ -55,8 +56,8 @@ impl Intake {
         })
     }
 
-    /// Merges journeys into the oldest, open handoffs and claims with them. Where both hold one claim the older handoff keeps
-    /// it, and the newer stays open, flagged.
+    /// Merges journeys into the oldest, open handoffs and claims with them. Where both hold one
+    /// claim the older handoff keeps it, and the newer stays open, flagged.
     pub(crate) async fn merge(
         &self,
         envelope: &Envelope,

@@ -1,9 +1,10 @@
 //! Intake: an authentic webhook becomes a stored handoff, touch or outcome.
 //!
-//! The order is the promise. Authenticity is proved on the raw bytes before anything is parsed; the exact bytes are stored before anything
-//! is made of them; then each event is settled in one transaction of its own, idempotent by its duplicate key. Nothing authentic is refused: what
-//! cannot be read is put in quarantine and answered 200, and what cannot be settled in time is answered `pending` and comes back
-//! through the queue.
+//! The order is the promise. Authenticity is proved on the raw bytes before anything is parsed; the
+//! exact bytes are stored before anything is made of them; then each event is settled in one
+//! transaction of its own, idempotent by its duplicate key. Nothing authentic is refused: what
+//! cannot be read is put in quarantine and answered 200, and what cannot be settled in time is
+//! answered `pending` and comes back through the queue.
 
 pub mod connector;
 mod door;

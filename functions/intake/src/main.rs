@@ -19,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let configs = Configs::new(store.clone());
     let parts = (Clock::system(), Ids::random());
     let intake = Intake::new(store, configs, secrets, parts, ABREAST);
-    run(service_fn(|event: LambdaEvent<Value>| async { answer(&intake, event.payload).await })).await
+    run(service_fn(|event: LambdaEvent<Value>| async { answer(&intake, event.payload).await }))
+        .await
 }
 
 async fn answer(intake: &Intake, event: Value) -> Result<Value, Error> {

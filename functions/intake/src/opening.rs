@@ -52,8 +52,7 @@ impl Intake {
         };
         let observed = self.last_score(config, event).await?;
         let score_to_keep = score_to_keep(config, event, occurred.at, observed);
-        let reading =
-            Reading { envelope, event, config, occurred, now, conflict, score_to_keep };
+        let reading = Reading { envelope, event, config, occurred, now, conflict, score_to_keep };
         let triggered = target::triggered(config, event, occurred.at, observed);
         match (triggered, whose) {
             (Some(kind), Whose::One(journey, new)) => {
@@ -229,8 +228,8 @@ impl Intake {
         }
     }
 
-    /// Changes a stored handoff by an event: its package, what is known of it, and what the command decides. False when
-    /// the event changes nothing.
+    /// Changes a stored handoff by an event: its package, what is known of it, and what the command
+    /// decides. False when the event changes nothing.
     async fn change(
         &self,
         reading: &Reading<'_>,
@@ -275,7 +274,8 @@ impl Intake {
     }
 }
 
-/// Decides the command and what the event tells; a source's fact that moves nothing is still recorded.
+/// Decides the command and what the event tells; a source's fact that moves nothing is still
+/// recorded.
 fn decide_all(
     handoff: &Handoff,
     command: Option<Command>,
@@ -326,8 +326,8 @@ fn flags(reading: &Reading<'_>) -> BTreeSet<Flag> {
     [suspect, thin, conflict].into_iter().flatten().collect()
 }
 
-/// Makes the observation to store: only a newer score replaces the last one; of two at one instant the higher stands, whichever
-/// came first.
+/// Makes the observation to store: only a newer score replaces the last one; of two at one instant
+/// the higher stands, whichever came first.
 fn score_to_keep(
     config: &Config,
     event: &SourceEvent,

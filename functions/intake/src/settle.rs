@@ -1,7 +1,7 @@
 //! Settling: every event of a request comes to something, once.
 //!
-//! Events that share a reference go in order, others abreast. Each is settled by reading what it is about, deciding, and one
-//! transaction; a lost race is settled again on the new truth.
+//! Events that share a reference go in order, others abreast. Each is settled by reading what it is
+//! about, deciding, and one transaction; a lost race is settled again on the new truth.
 
 use crate::{
     Effect, Envelope, Intake, SettleError, Settled,
@@ -34,7 +34,8 @@ impl Intake {
     /// Settles everything a request says.
     ///
     /// # Errors
-    /// Only when not even the unsettled rest could be noted: the sender must be told to send it again.
+    /// Only when not even the unsettled rest could be noted: the sender must be told to send it
+    /// again.
     pub(crate) async fn settle_all(
         &self,
         envelope: &Envelope,
@@ -78,7 +79,8 @@ impl Intake {
         Ok(settled)
     }
 
-    /// Settles events of one subject in order; after one that is left pending the rest waits with it.
+    /// Settles events of one subject in order; after one that is left pending the rest waits with
+    /// it.
     async fn settle_group(
         &self,
         envelope: &Envelope,
@@ -128,8 +130,8 @@ impl Intake {
         Err(SettleError::Busy(event.key))
     }
 
-    /// Finds out whether an event was settled before. One key with two contents is two events: the second is kept under a key of
-    /// its own and the handoff is flagged.
+    /// Finds out whether an event was settled before. One key with two contents is two events: the
+    /// second is kept under a key of its own and the handoff is flagged.
     async fn unless_done(
         &self,
         envelope: &Envelope,
@@ -233,7 +235,12 @@ mod tests {
     #[test]
     fn an_event_that_names_two_joins_their_groups_in_the_order_sent() {
         check(
-            vec![event("1", &["a"]), event("2", &["b"]), event("3", &["b", "a"]), event("4", &["b"])],
+            vec![
+                event("1", &["a"]),
+                event("2", &["b"]),
+                event("3", &["b", "a"]),
+                event("4", &["b"]),
+            ],
             &[&["1", "2", "3", "4"]],
         );
     }

@@ -1,16 +1,17 @@
 //! What an event is to the handoffs there are: a trigger, a touch, an outcome, or news.
 
+use chrono::{DateTime, Utc};
 use domain::{
     Command, Config, Handoff, SourceEvent, TypeKey,
     config::{HandoffType, Mode, Start},
     event::names,
 };
-use chrono::{DateTime, Utc};
 
 /// The last score that was observed, and when it was so.
 pub(crate) type Observation = Option<(i64, DateTime<Utc>)>;
 
-/// Finds the hottest type an event triggers; one that waits for a score does so only on the upward crossing.
+/// Finds the hottest type an event triggers; one that waits for a score does so only on the upward
+/// crossing.
 pub(crate) fn triggered<'a>(
     config: &'a Config,
     event: &SourceEvent,
@@ -29,13 +30,9 @@ pub(crate) fn triggered<'a>(
         .max_by_key(|(_, kind)| kind.heat)
 }
 
-/// Tells whether a score came up to a level: from below it, by the sender's own word or by what was last observed.
-fn crosses(
-    level: i64,
-    event: &SourceEvent,
-    at: DateTime<Utc>,
-    observed: Observation,
-) -> bool {
+/// Tells whether a score came up to a level: from below it, by the sender's own word or by what was
+/// last observed.
+fn crosses(level: i64, event: &SourceEvent, at: DateTime<Utc>, observed: Observation) -> bool {
     let Some(score) = event.score else { return false };
     let overtaken = observed.is_some_and(|(_, seen_at)| seen_at > at);
     let before = event.previous_score.or(observed.map(|(score, _)| score));
@@ -49,7 +46,8 @@ pub(crate) fn watches_score(config: &Config, event: &SourceEvent) -> bool {
         && triggers.any(|trigger| trigger.on == event.name && trigger.score_reaches.is_some())
 }
 
-/// Picks the open handoff an event that opens nothing is about, newest first, and what it does to it.
+/// Picks the open handoff an event that opens nothing is about, newest first, and what it does to
+/// it.
 pub(crate) fn command(
     config: &Config,
     open: &[&Handoff],
@@ -61,16 +59,16 @@ pub(crate) fn command(
     let newest = (!open.is_empty()).then_some(0);
     match event.name.as_str() {
         names::TOUCH => {
-            let theirs = open.iter().position(|one| person.is_some() && one.owner.as_ref() == person);
+            let theirs =
+                open.iter().position(|one| person.is_some() && one.owner.as_ref() == person);
             let channel = event.channel.clone().unwrap_or_else(|| "unknown".to_owned());
             let touch = Command::Touch { channel, at, by: person.cloned() };
             theirs.or(newest).map(|place| (place, Some(touch)))
         }
         names::OUTCOME => {
             let outcome = event.outcome.clone()?;
-            let knows = |one: &&Handoff| {
-                kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome))
-            };
+            let knows =
+                |one: &&Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
             let place = open.iter().position(|one| knows(one))?;
             let value = event.amount.clone();
             Some((place, Some(Command::Complete { outcome, value })))

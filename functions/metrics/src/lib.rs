@@ -1,9 +1,10 @@
 //! Metrics: history becomes numbers, each commit exactly once.
 //!
-//! A batch is folded in one transaction that also moves the shard's checkpoint, on condition that it is exactly where it
-//! was read. A batch that comes again finds its records behind the checkpoint; a slow invocation that commits late finds the
-//! checkpoint moved. What does not fit one transaction is folded by the next. A record that cannot be read is put in quarantine
-//! and counted when it is redriven: the others do not wait for it.
+//! A batch is folded in one transaction that also moves the shard's checkpoint, on condition that
+//! it is exactly where it was read. A batch that comes again finds its records behind the
+//! checkpoint; a slow invocation that commits late finds the checkpoint moved. What does not fit
+//! one transaction is folded by the next. A record that cannot be read is put in quarantine and
+//! counted when it is redriven: the others do not wait for it.
 
 use aws_lambda_events::event::{
     dynamodb::{EventRecord, TimeWindowEvent, TimeWindowEventResponse},
@@ -95,7 +96,8 @@ impl Metrics {
         Ok(())
     }
 
-    /// Adds up records until the rows they touch fill a transaction; returns how many it took, at least one.
+    /// Adds up records until the rows they touch fill a transaction; returns how many it took, at
+    /// least one.
     async fn gather(
         &self,
         shard: &str,

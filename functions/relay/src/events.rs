@@ -1,4 +1,5 @@
-//! What goes on the bus for a commit: one event a change that outsiders can hear of, ids and no personal data.
+//! What goes on the bus for a commit: one event a change that outsiders can hear of, ids and no
+//! personal data.
 
 use domain::{Change, Commit};
 use runtime::BusEvent;

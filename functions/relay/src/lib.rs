@@ -1,8 +1,9 @@
 //! The relay: each commit leaves the table once recorded.
 //!
-//! It works from commit rows alone and relies on no order between them. Every event and notice carries an id made of the commit
-//! (handoff, version, place), so a batch that comes twice says the same things again and a listener can tell. What cannot
-//! be read is quarantined by its key and the rest goes on: one poisoned record delays nobody.
+//! It works from commit rows alone and relies on no order between them. Every event and notice
+//! carries an id made of the commit (handoff, version, place), so a batch that comes twice says the
+//! same things again and a listener can tell. What cannot be read is quarantined by its key and the
+//! rest goes on: one poisoned record delays nobody.
 
 mod events;
 
@@ -13,7 +14,8 @@ use aws_lambda_events::event::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{AttemptId, Commit, notice::notices};
 use runtime::{
-    Bus, Clock, Configs, Ids, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
+    Bus, Clock, Configs, Ids, Message, Topic, bus::BusError, configs::ConfigError,
+    topic::TopicError,
 };
 use store::{Quarantined, Store, StoreError, commit_of};
 

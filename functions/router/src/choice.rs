@@ -1,4 +1,5 @@
-//! Who it should be, from what was read: the pool by the rules or by request, the rep by rotation, the trace of both.
+//! Who it should be, from what was read: the pool by the rules or by request, the rep by rotation,
+//! the trace of both.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -61,12 +62,7 @@ impl Situation<'_> {
     }
 
     /// Chooses the rep, or says why nobody.
-    pub(crate) fn choose(
-        &self,
-        asked: Asked,
-        config: &Config,
-        standings: &Standings,
-    ) -> Outcome {
+    pub(crate) fn choose(&self, asked: Asked, config: &Config, standings: &Standings) -> Outcome {
         let Some((pool_id, pool)) = asked.pool(config) else {
             let reason = match &asked.pool {
                 Some(gone) => format!("there is no pool {gone} any more"),

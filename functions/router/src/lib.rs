@@ -1,8 +1,9 @@
 //! The router: a handoff without an owner gets one, with the reasons.
 //!
-//! It hears of opened and resubmitted handoffs, and of any with a standing request for routing. It reads the handoff as it is now,
-//! so an event that comes twice or late finds nothing to do. Who is chosen, the rep's open count and the pool's rotation move
-//! in one transaction; a lost race is decided again on the new truth. When nobody can take it that is recorded, with why, and the
+//! It hears of opened and resubmitted handoffs, and of any with a standing request for routing. It
+//! reads the handoff as it is now, so an event that comes twice or late finds nothing to do. Who is
+//! chosen, the rep's open count and the pool's rotation move in one transaction; a lost race is
+//! decided again on the new truth. When nobody can take it that is recorded, with why, and the
 //! pool's manager is told; the request stands, and the sweep brings it back.
 
 mod choice;
@@ -129,4 +130,3 @@ impl Router {
         Err(RouteError::Busy(id.clone()))
     }
 }
-

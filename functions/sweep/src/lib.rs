@@ -1,9 +1,11 @@
 //! The sweep: deadlines are met to the second.
 //!
-//! A schedule is precise to a minute, so each sweep looks two minutes ahead: it acts on what is due, and where something falls
-//! due inside its horizon it waits for it, reading the index again every ten seconds. It keeps nothing: a lost tick costs one
-//! period, a double one nothing, because the conditional commit picks one winner and a step that is taken is no longer there to take.
-//! It re-reads a handoff before it acts, so that a touch that came meanwhile wins. Its beat is written only when it finished.
+//! A schedule is precise to a minute, so each sweep looks two minutes ahead: it acts on what is
+//! due, and where something falls due inside its horizon it waits for it, reading the index again
+//! every ten seconds. It keeps nothing: a lost tick costs one period, a double one nothing, because
+//! the conditional commit picks one winner and a step that is taken is no longer there to take. It
+//! re-reads a handoff before it acts, so that a touch that came meanwhile wins. Its beat is written
+//! only when it finished.
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{Actor, AttemptId, Command, Facts, HandoffId, ReceiptId, Refusal, decide};
@@ -12,7 +14,8 @@ use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::Config
 use std::collections::BTreeSet;
 use store::{By, Due, Store, StoreError, Write};
 
-/// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made up for.
+/// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made
+/// up for.
 const HORIZON_SECONDS: i64 = 120;
 
 /// How often it reads the index again while it waits, in seconds.
@@ -126,7 +129,8 @@ impl Sweep {
         Ok(ahead)
     }
 
-    /// Tells when this sweep acts on a deadline: at it, or a moment later where the sweep before it comes first.
+    /// Tells when this sweep acts on a deadline: at it, or a moment later where the sweep before it
+    /// comes first.
     fn acts_at(&self, due: &Due, scheduled: DateTime<Utc>) -> DateTime<Utc> {
         let first_minute = scheduled..scheduled + Duration::seconds(60);
         match first_minute.contains(&due.at()) {

@@ -14,7 +14,8 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::read()?;
     let (store, clock) = (environment.store(), Clock::system());
     let configs = Configs::new(store.clone());
-    let sweep = Sweep::new(store, configs, clock.clone(), Ids::random(), environment.bus(), ABREAST);
+    let sweep =
+        Sweep::new(store, configs, clock.clone(), Ids::random(), environment.bus(), ABREAST);
     run(service_fn(|event: LambdaEvent<EventBridgeEvent>| {
         let scheduled = event.payload.time.unwrap_or_else(|| clock.now());
         let sweep = &sweep;

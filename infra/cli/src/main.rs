@@ -1,1 +1,19 @@
-fn main() {}
+//! The `handoff` command: arguments, telemetry, run.
+
+use clap::Parser;
+use cli::{Arguments, Command, check, completions, demo, due, route, up};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    runtime::telemetry::in_terminal(arguments.log_filter());
+    let done = match arguments.command.unwrap_or(Command::Up(arguments.up)) {
+        Command::Up(options) => up::run(options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Due(options) => due::run(&options),
+        Command::Route(options) => route::run(&options),
+        Command::Completions(options) => completions::run(&options),
+    };
+    done.unwrap_or_else(|failure| failure.tell())
+}

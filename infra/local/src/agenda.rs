@@ -13,10 +13,7 @@ pub(crate) struct Agenda<T> {
 
 impl<T> Agenda<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            next: 0,
-        }
+        Self { entries: BTreeMap::new(), next: 0 }
     }
 
     /// Puts down that something happens at a time, after all that is already down for it.
@@ -52,9 +49,7 @@ mod tests {
         for (second, what) in [(2, "c"), (1, "a"), (1, "b"), (9, "later")] {
             agenda.push(at(second), what);
         }
-        let due: Vec<_> = std::iter::from_fn(|| agenda.pop(at(2)))
-            .map(|(_, what)| what)
-            .collect();
+        let due: Vec<_> = std::iter::from_fn(|| agenda.pop(at(2))).map(|(_, what)| what).collect();
         assert_eq!(due, ["a", "b", "c"]);
         assert_eq!(agenda.iter().collect::<Vec<_>>(), [(at(9), &"later")]);
     }

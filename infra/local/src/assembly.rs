@@ -1,11 +1,9 @@
 //! The functions on the local cloud: the one place here that knows them.
 //!
-//! It does what the deployment template does: gives each function its parts and no others, and says which events, queues and
-//! schedules reach it.
+//! It does what the deployment template does: gives each function its parts and no others, and says
+//! which events, queues and schedules reach it.
 
-use crate::{
-    Every, Functions, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler,
-};
+use crate::{Every, Functions, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler};
 use chrono::NaiveTime;
 use desk::{Access, Desk};
 use digest::{Digest, Wanted};
@@ -32,7 +30,8 @@ pub struct Wiring {
     pub clock: Clock,
     /// Where ids come from.
     pub ids: Ids,
-    /// How many things one invocation works on at once: one, where the order must be the same every time.
+    /// How many things one invocation works on at once: one, where the order must be the same every
+    /// time.
     pub abreast: usize,
 }
 
@@ -68,10 +67,7 @@ pub fn schedules(config: &Config) -> Vec<Schedule> {
         Schedule {
             name: "digest-daily".to_owned(),
             function: ScheduledFunction::Digest,
-            every: Every::Daily {
-                at: at.unwrap_or_default(),
-                zone: config.organisation.timezone,
-            },
+            every: Every::Daily { at: at.unwrap_or_default(), zone: config.organisation.timezone },
             input: json!({ "period": "daily" }),
         },
     ]
@@ -180,11 +176,7 @@ pub enum SetupError {
 ///
 /// # Errors
 /// When the configuration is wrong or the table cannot be used.
-pub async fn establish(
-    store: &Store,
-    text: &str,
-    wiring: &Wiring,
-) -> Result<Config, SetupError> {
+pub async fn establish(store: &Store, text: &str, wiring: &Wiring) -> Result<Config, SetupError> {
     let config = config::load(text).map_err(SetupError::Config)?;
     create_table(store).await?;
     let active = store.active_version().await?;

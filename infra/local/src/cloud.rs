@@ -87,16 +87,7 @@ impl Cloud {
         let mut deliveries = Deliveries::new(stream, ledger, schedules, hand.now(), &mut agenda)?;
         deliveries.look(hand.now(), &mut agenda)?;
         let (parked, answers) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self {
-            parked,
-            agenda,
-            deliveries,
-            functions,
-            answers,
-            tickets: 0,
-            hand,
-            parts,
-        })
+        Ok(Self { parked, agenda, deliveries, functions, answers, tickets: 0, hand, parts })
     }
 
     /// What time it is.
@@ -118,12 +109,7 @@ impl Cloud {
             }
             if !self.step(DateTime::<Utc>::MAX_UTC).await? {
                 // Only a sleep that was raced against something else leads here.
-                return Ok(problem(
-                    503,
-                    "Service Unavailable",
-                    "It never answered.",
-                    "/",
-                ));
+                return Ok(problem(503, "Service Unavailable", "It never answered.", "/"));
             }
         }
     }
@@ -132,8 +118,7 @@ impl Cloud {
     pub fn post_at(&mut self, at: DateTime<Utc>, request: http::Request<Bytes>) -> Ticket {
         let ticket = Ticket(self.tickets);
         self.tickets += 1;
-        self.agenda
-            .push(at.max(self.now()), Due::Post(ticket, request));
+        self.agenda.push(at.max(self.now()), Due::Post(ticket, request));
         ticket
     }
 
@@ -185,10 +170,7 @@ impl Cloud {
             })
             .collect();
         let queued = self.parts.ledger.waiting()?.into_iter();
-        pending.extend(queued.map(|(queue, at)| Pending {
-            at,
-            what: format!("queue {queue}"),
-        }));
+        pending.extend(queued.map(|(queue, at)| Pending { at, what: format!("queue {queue}") }));
         Ok(pending)
     }
 
@@ -224,8 +206,7 @@ impl Cloud {
                 }
                 Turn::Returned(Ended::Delivered(job, verdict)) => {
                     let now = self.hand.now();
-                    self.deliveries
-                        .finish(job, verdict, now, &mut self.agenda)?;
+                    self.deliveries.finish(job, verdict, now, &mut self.agenda)?;
                 }
             }
         }
@@ -241,17 +222,12 @@ impl Cloud {
                 let job = self.deliveries.begin(delivery, now, &mut self.agenda)?;
                 Ok(job.map(|job| {
                     let run = job.run(&self.functions);
-                    run.map(|(job, verdict)| Ended::Delivered(job, verdict))
-                        .boxed()
+                    run.map(|(job, verdict)| Ended::Delivered(job, verdict)).boxed()
                 }))
             }
             Due::Post(ticket, request) => {
                 let answer = self.functions.answer(request);
-                Ok(Some(
-                    answer
-                        .map(move |answer| Ended::Answered(ticket, answer))
-                        .boxed(),
-                ))
+                Ok(Some(answer.map(move |answer| Ended::Answered(ticket, answer)).boxed()))
             }
             Due::Wake(sleeper) => {
                 self.hand.wake(sleeper);

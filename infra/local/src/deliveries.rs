@@ -40,11 +40,7 @@ const TRIM_EVERY: i64 = 1_000;
 /// Something that is delivered when its time comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    Schedule {
-        index: usize,
-        due: DateTime<Utc>,
-        tries: u32,
-    },
+    Schedule { index: usize, due: DateTime<Utc>, tries: u32 },
     Stream(Consumer),
     Queue(String),
 }
@@ -77,43 +73,18 @@ impl Deliveries {
         for consumer in Consumer::ALL {
             let position = ledger.position(consumer.name())?;
             // A position past the end was another table's: the file was replaced.
-            lanes.push(Lane::new(
-                consumer,
-                if position > head { 0 } else { position },
-            ));
+            lanes.push(Lane::new(consumer, if position > head { 0 } else { position }));
         }
         for (index, schedule) in schedules.iter().enumerate() {
             let latest = schedule.every.latest(now);
-            let was_missed = ledger
-                .fired(&schedule.name)?
-                .is_some_and(|last| last < latest);
-            let due = if was_missed {
-                latest
-            } else {
-                schedule.every.next(now)
-            };
-            agenda.push(
-                due.max(now),
-                Delivery::Schedule {
-                    index,
-                    due,
-                    tries: 0,
-                },
-            );
+            let was_missed = ledger.fired(&schedule.name)?.is_some_and(|last| last < latest);
+            let due = if was_missed { latest } else { schedule.every.next(now) };
+            agenda.push(due.max(now), Delivery::Schedule { index, due, tries: 0 });
         }
         let scanned = lanes.iter().map(|lane| lane.position).min().unwrap_or(0);
         let polls = BTreeMap::new();
         let (last_commit, trimmed) = (0, scanned);
-        Ok(Self {
-            stream,
-            ledger,
-            schedules,
-            lanes,
-            polls,
-            scanned,
-            last_commit,
-            trimmed,
-        })
+        Ok(Self { stream, ledger, schedules, lanes, polls, scanned, last_commit, trimmed })
     }
 
     /// Looks for new records and messages, and puts their deliveries on the agenda.
@@ -156,13 +127,7 @@ impl Deliveries {
                     agenda.push(due, Delivery::Schedule { index, due, tries });
                 }
                 let (function, event) = (schedule.function, schedule.event(due));
-                Ok(Some(Job::Schedule {
-                    index,
-                    due,
-                    tries: tries + 1,
-                    function,
-                    event,
-                }))
+                Ok(Some(Job::Schedule { index, due, tries: tries + 1, function, event }))
             }
             Delivery::Stream(consumer) => self.begin_stream(consumer, now),
             Delivery::Queue(queue) => self.begin_queue(queue, now),
@@ -178,13 +143,7 @@ impl Deliveries {
         agenda: &mut Agenda<T>,
     ) -> Result<(), StateError> {
         match job {
-            Job::Schedule {
-                index,
-                due,
-                tries,
-                function,
-                ..
-            } => {
+            Job::Schedule { index, due, tries, function, .. } => {
                 let name = &self.schedules[index].name;
                 if let Verdict::Failed(reason) = verdict {
                     tracing::error!(schedule = name, tries, reason, "a scheduled run failed");
@@ -196,9 +155,9 @@ impl Deliveries {
                 }
                 self.ledger.mark_fired(name, due)
             }
-            Job::Stream {
-                consumer, records, ..
-            } => self.finish_stream(consumer, &records, &verdict, now, agenda),
+            Job::Stream { consumer, records, .. } => {
+                self.finish_stream(consumer, &records, &verdict, now, agenda)
+            }
             Job::Queue { queue, messages } => self.finish_queue(&queue, &messages, &verdict, now),
         }
     }
@@ -215,12 +174,7 @@ impl Deliveries {
             return Ok(None);
         }
         lane.is_out = true;
-        Ok(Some(Job::Stream {
-            consumer,
-            records,
-            shard: self.stream.shard(),
-            now,
-        }))
+        Ok(Some(Job::Stream { consumer, records, shard: self.stream.shard(), now }))
     }
 
     fn finish_stream<T: From<Delivery>>(
@@ -248,19 +202,9 @@ impl Deliveries {
             Some((index, reason)) => {
                 let keys = &records[*index].change.change.keys;
                 let body = serde_json::to_string(keys).unwrap_or_default();
-                tracing::error!(
-                    consumer = name,
-                    record = body,
-                    reason,
-                    "a record was given up"
-                );
+                tracing::error!(consumer = name, record = body, reason, "a record was given up");
                 let (source, reason) = (name.to_owned(), reason.clone());
-                let letter = DeadLetter {
-                    at: now,
-                    source,
-                    body,
-                    reason,
-                };
+                let letter = DeadLetter { at: now, source, body, reason };
                 self.ledger.skip_record(name, step.position, &letter)?;
             }
             None if step.position != lane.position => {
@@ -278,13 +222,10 @@ impl Deliveries {
         now: DateTime<Utc>,
     ) -> Result<Option<Job>, StateError> {
         self.polls.remove(&queue);
-        let taken = self
-            .ledger
-            .take(&queue, QUEUE_BATCH, now, now + VISIBILITY)?;
+        let taken = self.ledger.take(&queue, QUEUE_BATCH, now, now + VISIBILITY)?;
         // Tried often enough before a process ended: nobody was there to give them up.
-        let (spent, messages): (Vec<_>, Vec<_>) = taken
-            .into_iter()
-            .partition(|message| message.tries > QUEUE_TRIES);
+        let (spent, messages): (Vec<_>, Vec<_>) =
+            taken.into_iter().partition(|message| message.tries > QUEUE_TRIES);
         self.settle_queue(&queue, &[], &spent, "its function never returned", now)?;
         Ok((!messages.is_empty()).then_some(Job::Queue { queue, messages }))
     }
@@ -301,12 +242,7 @@ impl Deliveries {
                 (failed.as_slice(), "its function reported it as failed")
             }
             Verdict::Failed(reason) => {
-                tracing::error!(
-                    queue,
-                    messages = messages.len(),
-                    reason,
-                    "a queue's batch failed"
-                );
+                tracing::error!(queue, messages = messages.len(), reason, "a queue's batch failed");
                 (&[][..], reason.as_str())
             }
         };
@@ -318,10 +254,8 @@ impl Deliveries {
             .partition(|message| all_failed || failed.contains(&item_id(message)));
         let handled: Vec<i64> = handled.iter().map(|message| message.id).collect();
         // What is neither handled nor spent shows up again when its visibility timeout is over.
-        let spent: Vec<Message> = kept
-            .into_iter()
-            .filter(|message| message.tries >= QUEUE_TRIES)
-            .collect();
+        let spent: Vec<Message> =
+            kept.into_iter().filter(|message| message.tries >= QUEUE_TRIES).collect();
         self.settle_queue(queue, &handled, &spent, reason, now)
     }
 
@@ -337,36 +271,18 @@ impl Deliveries {
             return Ok(());
         }
         let letter = |message: &Message| {
-            tracing::error!(
-                queue,
-                message = message.id,
-                reason,
-                "a message was given up"
-            );
+            tracing::error!(queue, message = message.id, reason, "a message was given up");
             let (source, body, reason) =
                 (queue.to_owned(), message.body.clone(), reason.to_owned());
-            (
-                message.id,
-                DeadLetter {
-                    at: now,
-                    source,
-                    body,
-                    reason,
-                },
-            )
+            (message.id, DeadLetter { at: now, source, body, reason })
         };
-        self.ledger
-            .settle(handled, &spent.iter().map(letter).collect::<Vec<_>>())
+        self.ledger.settle(handled, &spent.iter().map(letter).collect::<Vec<_>>())
     }
 
     /// Trims what every consumer is past, now and then.
     fn trim(&mut self) -> Result<(), StateError> {
         let past = |lane: &Lane| {
-            if lane.position < self.last_commit {
-                lane.position
-            } else {
-                self.scanned
-            }
+            if lane.position < self.last_commit { lane.position } else { self.scanned }
         };
         let done = self.lanes.iter().map(past).min().unwrap_or(0);
         if done - self.trimmed >= TRIM_EVERY {
@@ -377,13 +293,7 @@ impl Deliveries {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "there is a lane for each consumer from the start"
-)]
+#[expect(clippy::expect_used, reason = "there is a lane for each consumer from the start")]
 fn lane(lanes: &mut [Lane], consumer: Consumer) -> &mut Lane {
-    lanes
-        .iter_mut()
-        .find(|lane| lane.consumer == consumer)
-        .expect("each consumer has a lane")
+    lanes.iter_mut().find(|lane| lane.consumer == consumer).expect("each consumer has a lane")
 }

@@ -40,11 +40,7 @@ impl Directory {
             None => make_temporary()?,
         };
         match lock(&path) {
-            Ok(lock) => Ok(Self {
-                path,
-                is_temporary,
-                _lock: lock,
-            }),
+            Ok(lock) => Ok(Self { path, is_temporary, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(EngineError::InUse { path }),
             Err(TryLockError::Error(source)) => Err(unusable(&path, source)),
         }
@@ -66,29 +62,20 @@ impl Drop for Directory {
 }
 
 fn unusable(path: &Path, source: io::Error) -> EngineError {
-    EngineError::Directory {
-        path: path.to_owned(),
-        source,
-    }
+    EngineError::Directory { path: path.to_owned(), source }
 }
 
 fn lock(path: &Path) -> Result<File, TryLockError> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
-    let file = options
-        .open(path.join("lock"))
-        .map_err(TryLockError::Error)?;
+    let file = options.open(path.join("lock")).map_err(TryLockError::Error)?;
     file.try_lock()?;
     Ok(file)
 }
 
 fn make_temporary() -> Result<PathBuf, EngineError> {
     let memory = Path::new(MEMORY);
-    let base = if memory.is_dir() {
-        memory.to_owned()
-    } else {
-        std::env::temp_dir()
-    };
+    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     remove_abandoned(&base, ABANDONED);
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -111,10 +98,7 @@ fn remove_abandoned(base: &Path, age_min: Duration) {
     };
     for entry in entries.flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = entry
-            .metadata()
-            .and_then(|about| about.modified())
-            .map(|made| made.elapsed());
+        let age = entry.metadata().and_then(|about| about.modified()).map(|made| made.elapsed());
         let is_old = matches!(age, Ok(Ok(age)) if age >= age_min);
         if is_ours && is_old && entry.path().join("lock").exists() && lock(&entry.path()).is_ok() {
             let _ = fs::remove_dir_all(entry.path());

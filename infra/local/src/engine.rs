@@ -77,14 +77,9 @@ impl Engine {
         let directory = Directory::open(directory)?;
         let path = directory.file(DATABASE);
         refuse_damaged(&path)?;
-        let damaged = |reason: String| EngineError::Damaged {
-            path: path.clone(),
-            reason,
-        };
+        let damaged = |reason: String| EngineError::Damaged { path: path.clone(), reason };
         // The engine takes its path as text.
-        let text = path
-            .to_str()
-            .ok_or_else(|| damaged("its path is not UTF-8".to_owned()))?;
+        let text = path.to_str().ok_or_else(|| damaged("its path is not UTF-8".to_owned()))?;
         let database = Database::new(text).map_err(|error| damaged(error.to_string()))?;
         index_stream(&path).map_err(|error| damaged(error.to_string()))?;
         let served = database.clone();
@@ -99,11 +94,7 @@ impl Engine {
             }
         });
         let server = server.map_err(|source| EngineError::Listen { source })?;
-        Ok(Self {
-            server,
-            database,
-            directory,
-        })
+        Ok(Self { server, database, directory })
     }
 
     /// Where an SDK client finds it.
@@ -149,10 +140,7 @@ pub(crate) fn refuse_damaged(path: &Path) -> Result<(), EngineError> {
         Ok(said) => said,
         Err(error) => error.to_string(),
     };
-    Err(EngineError::Damaged {
-        path: path.to_owned(),
-        reason,
-    })
+    Err(EngineError::Damaged { path: path.to_owned(), reason })
 }
 
 fn index_stream(path: &Path) -> rusqlite::Result<()> {
@@ -186,12 +174,7 @@ mod tests {
         put(&client, "H", "STATE", "kept").await;
         drop(engine);
         let engine = Engine::start(Some(scratch.0.join("data"))).unwrap();
-        let found = dynamodb(engine.endpoint())
-            .scan()
-            .table_name(TABLE)
-            .send()
-            .await
-            .unwrap();
+        let found = dynamodb(engine.endpoint()).scan().table_name(TABLE).send().await.unwrap();
         assert_eq!(found.items()[0]["note"].as_s().unwrap(), "kept");
 
         let engine = Engine::start(None).unwrap();
@@ -221,10 +204,7 @@ mod tests {
         let scratch = Scratch::new();
         let _engine = Engine::start(Some(scratch.0.clone())).unwrap();
         let sentence = refusal(&scratch.0);
-        assert!(
-            sentence.contains("in use by another handoff process"),
-            "{sentence}"
-        );
+        assert!(sentence.contains("in use by another handoff process"), "{sentence}");
         assert!(sentence.contains(scratch.0.to_str().unwrap()), "{sentence}");
     }
 
@@ -247,10 +227,7 @@ mod tests {
             };
             assert!(sentence.contains(path.to_str().unwrap()), "{sentence}");
             assert!(sentence.contains("Nothing in it was changed"), "{sentence}");
-            assert_eq!(
-                fs::read_to_string(&path).unwrap(),
-                "this is no database ".repeat(500)
-            );
+            assert_eq!(fs::read_to_string(&path).unwrap(), "this is no database ".repeat(500));
             fs::remove_file(&path).unwrap();
         }
     }
@@ -271,10 +248,7 @@ mod tests {
         bytes[middle..middle + 20_000].fill(0xa5);
         fs::write(&path, &bytes).unwrap();
         let sentence = refusal(&scratch.0);
-        assert!(
-            sentence.contains("cannot be read as a database"),
-            "{sentence}"
-        );
+        assert!(sentence.contains("cannot be read as a database"), "{sentence}");
         assert!(fs::read(&path).unwrap() == bytes, "the file was changed");
     }
 

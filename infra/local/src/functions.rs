@@ -65,11 +65,7 @@ where
     Call: Fn(In) -> Answer + Send + Sync + 'static,
     Answer: Future<Output = Result<Out, Failure>> + Send + 'static,
 {
-    Arc::new(move |event| {
-        call(event)
-            .map(|out| out.map_err(|why| why.to_string()))
-            .boxed()
-    })
+    Arc::new(move |event| call(event).map(|out| out.map_err(|why| why.to_string())).boxed())
 }
 
 impl Functions {
@@ -100,9 +96,7 @@ impl Functions {
 /// Calls an event handler; a panic is an error like any other.
 pub(crate) async fn invoke<In, Out>(handler: Handler<In, Out>, event: In) -> Result<Out, String> {
     let call = AssertUnwindSafe(async move { handler(event).await });
-    call.catch_unwind()
-        .await
-        .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
+    call.catch_unwind().await.unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -85,9 +85,7 @@ impl Gateway {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let door = Arc::new(Door { functions, ledger });
         let router = Router::new().fallback(answer).with_state(door);
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
+        axum::serve(listener, router).with_graceful_shutdown(stopped).await
     }
 }
 
@@ -99,10 +97,7 @@ struct Door {
 async fn answer(State(door): State<Arc<Door>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let declared = head
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
+    let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared = declared.and_then(|length| length.parse().ok()).unwrap_or(0);
     let answer = match read(body, declared).await {
         Err(answer) => problem(answer.0, answer.1, answer.2, &path),
@@ -141,11 +136,7 @@ async fn read(
         }
     }
     if total_bytes.max(declared_bytes) > BODY_BYTES_MAX {
-        return Err((
-            413,
-            "Content Too Large",
-            "A request's body may have 10 MB at most.",
-        ));
+        return Err((413, "Content Too Large", "A request's body may have 10 MB at most."));
     }
     Ok(kept.freeze())
 }
@@ -156,27 +147,18 @@ fn outbox(ledger: &Ledger, head: &http::request::Parts) -> http::Response<Bytes>
     if ![Method::GET, Method::HEAD].contains(&head.method) {
         let detail = "The outbox can only be read.";
         let mut answer = problem(405, "Method Not Allowed", detail, path);
-        answer
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
     let entries = match ledger.outbox() {
         Ok(entries) => entries.into_iter().rev().collect::<Vec<_>>(),
         Err(error) => return problem(503, "Service Unavailable", &error.to_string(), path),
     };
-    let accepts = head
-        .headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
+    let accepts = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
     let (media_type, text) = if accepts.contains("text/html") {
         ("text/html; charset=utf-8", page::outbox(&entries))
     } else {
-        (
-            "application/json",
-            serde_json::to_string(&entries).unwrap_or_default(),
-        )
+        ("application/json", serde_json::to_string(&entries).unwrap_or_default())
     };
     let mut answer = http::Response::new(Bytes::from(text));
     let headers = answer.headers_mut();

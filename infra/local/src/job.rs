@@ -30,17 +30,9 @@ pub(crate) enum Job {
         event: EventBridgeEvent<Value>,
     },
     /// A batch of the stream.
-    Stream {
-        consumer: Consumer,
-        records: Vec<Record>,
-        shard: String,
-        now: DateTime<Utc>,
-    },
+    Stream { consumer: Consumer, records: Vec<Record>, shard: String, now: DateTime<Utc> },
     /// A batch of a queue.
-    Queue {
-        queue: String,
-        messages: Vec<Message>,
-    },
+    Queue { queue: String, messages: Vec<Message> },
 }
 
 /// How an invocation ended.
@@ -69,40 +61,23 @@ impl Job {
 
     async fn invoke(&self, functions: &Functions) -> Result<Vec<String>, String> {
         match self {
-            Self::Schedule {
-                function, event, ..
-            } => {
+            Self::Schedule { function, event, .. } => {
                 let handler = match function {
                     ScheduledFunction::Sweep => &functions.sweep,
                     ScheduledFunction::Digest => &functions.digest,
                 };
-                invoke(Arc::clone(handler), event.clone())
-                    .await
-                    .map(|()| Vec::new())
+                invoke(Arc::clone(handler), event.clone()).await.map(|()| Vec::new())
             }
-            Self::Stream {
-                consumer: Consumer::Relay,
-                records,
-                ..
-            } => {
+            Self::Stream { consumer: Consumer::Relay, records, .. } => {
                 let mut event = Event::default();
                 event.records = changes(records);
                 let answer = invoke(Arc::clone(&functions.relay), event).await?;
-                Ok(ids(answer.batch_item_failures, |failure| {
-                    failure.item_identifier
-                }))
+                Ok(ids(answer.batch_item_failures, |failure| failure.item_identifier))
             }
-            Self::Stream {
-                consumer: Consumer::Metrics,
-                records,
-                shard,
-                now,
-            } => {
+            Self::Stream { consumer: Consumer::Metrics, records, shard, now } => {
                 let event = window_event(records, shard, *now)?;
                 let answer = invoke(Arc::clone(&functions.metrics), event).await?;
-                Ok(ids(answer.batch_item_failures, |failure| {
-                    failure.item_identifier
-                }))
+                Ok(ids(answer.batch_item_failures, |failure| failure.item_identifier))
             }
             Self::Queue { queue, messages } => {
                 let handler = match queue.as_str() {
@@ -112,9 +87,7 @@ impl Job {
                 };
                 let event = queue_event(queue, messages);
                 let answer = invoke(Arc::clone(handler), event).await?;
-                Ok(ids(answer.batch_item_failures, |failure| {
-                    Some(failure.item_identifier)
-                }))
+                Ok(ids(answer.batch_item_failures, |failure| Some(failure.item_identifier)))
             }
         }
     }
@@ -122,10 +95,7 @@ impl Job {
 
 /// The ids of reported failures; one without an id stays, as an id that fits no item.
 fn ids<T>(failures: Vec<T>, id: impl Fn(T) -> Option<String>) -> Vec<String> {
-    failures
-        .into_iter()
-        .map(|failure| id(failure).unwrap_or_default())
-        .collect()
+    failures.into_iter().map(|failure| id(failure).unwrap_or_default()).collect()
 }
 
 fn changes(records: &[Record]) -> Vec<EventRecord> {
@@ -158,10 +128,7 @@ fn window_event(
 
 fn queue_event(queue: &str, messages: &[Message]) -> SqsEvent {
     let mut event = SqsEvent::default();
-    event.records = messages
-        .iter()
-        .map(|message| queue_message(queue, message))
-        .collect();
+    event.records = messages.iter().map(|message| queue_message(queue, message)).collect();
     event
 }
 
@@ -171,14 +138,8 @@ fn queue_message(queue: &str, message: &Message) -> SqsMessage {
     record.receipt_handle = Some(format!("{}/{}", message.id, message.tries));
     record.body = Some(message.body.clone());
     record.attributes.extend([
-        (
-            "ApproximateReceiveCount".to_owned(),
-            message.tries.to_string(),
-        ),
-        (
-            "SentTimestamp".to_owned(),
-            message.sent_at.timestamp_millis().to_string(),
-        ),
+        ("ApproximateReceiveCount".to_owned(), message.tries.to_string()),
+        ("SentTimestamp".to_owned(), message.sent_at.timestamp_millis().to_string()),
     ]);
     record.event_source = Some("aws:sqs".to_owned());
     record.event_source_arn = Some(format!("arn:aws:sqs:local:000000000000:{queue}"));

@@ -59,14 +59,7 @@ pub(crate) struct Step {
 
 impl Lane {
     pub(crate) fn new(consumer: Consumer, position: i64) -> Self {
-        Self {
-            consumer,
-            position,
-            limit: BATCH,
-            is_out: false,
-            stuck_at: None,
-            failures: 0,
-        }
+        Self { consumer, position, limit: BATCH, is_out: false, stuck_at: None, failures: 0 }
     }
 
     /// Decides what follows from how a batch ended; `numbers` are its records', ascending.
@@ -77,49 +70,27 @@ impl Lane {
             Ok(None) => {
                 self.recover();
                 let position = numbers.last().copied().unwrap_or(self.position);
-                Step {
-                    position,
-                    retry: false,
-                    given_up: None,
-                }
+                Step { position, retry: false, given_up: None }
             }
             Ok(Some(index)) => self.fail(numbers, index, "its function reported it as failed"),
             Err(_) if numbers.len() > 1 => {
                 self.limit = numbers.len().div_ceil(2);
-                Step {
-                    position: self.position,
-                    retry: true,
-                    given_up: None,
-                }
+                Step { position: self.position, retry: true, given_up: None }
             }
             Err(reason) => self.fail(numbers, 0, &reason),
         }
     }
 
     fn fail(&mut self, numbers: &[i64], index: usize, reason: &str) -> Step {
-        let before = index
-            .checked_sub(1)
-            .map_or(self.position, |before| numbers[before]);
+        let before = index.checked_sub(1).map_or(self.position, |before| numbers[before]);
         let failed = numbers[index];
-        self.failures = if self.stuck_at == Some(failed) {
-            self.failures + 1
-        } else {
-            1
-        };
+        self.failures = if self.stuck_at == Some(failed) { self.failures + 1 } else { 1 };
         self.stuck_at = Some(failed);
         if self.failures <= RETRIES {
-            return Step {
-                position: before,
-                retry: true,
-                given_up: None,
-            };
+            return Step { position: before, retry: true, given_up: None };
         }
         self.recover();
-        Step {
-            position: failed,
-            retry: false,
-            given_up: Some((index, reason.to_owned())),
-        }
+        Step { position: failed, retry: false, given_up: Some((index, reason.to_owned())) }
     }
 
     fn recover(&mut self) {
@@ -152,30 +123,17 @@ mod tests {
     }
 
     fn failed(numbers: &[i64]) -> Verdict {
-        Verdict::Handled {
-            failed: numbers.iter().map(|&number| sequence(number)).collect(),
-        }
+        Verdict::Handled { failed: numbers.iter().map(|&number| sequence(number)).collect() }
     }
 
     fn retry_from(position: i64) -> Step {
-        Step {
-            position,
-            retry: true,
-            given_up: None,
-        }
+        Step { position, retry: true, given_up: None }
     }
 
     #[test]
     fn a_batch_without_failures_is_done() {
         let step = lane().settle(&[5, 7, 9], &failed(&[]));
-        assert_eq!(
-            step,
-            Step {
-                position: 9,
-                retry: false,
-                given_up: None
-            }
-        );
+        assert_eq!(step, Step { position: 9, retry: false, given_up: None });
     }
 
     #[test]
@@ -218,14 +176,7 @@ mod tests {
         for _ in 0..RETRIES {
             lane.settle(&[5, 7], &failed(&[5]));
         }
-        assert_eq!(
-            lane.settle(&[5, 7], &failed(&[7])),
-            retry_from(5),
-            "5 got through"
-        );
-        assert_eq!(
-            lane.settle(&[7], &Verdict::Failed("broken".to_owned())),
-            retry_from(4)
-        );
+        assert_eq!(lane.settle(&[5, 7], &failed(&[7])), retry_from(5), "5 got through");
+        assert_eq!(lane.settle(&[7], &Verdict::Failed("broken".to_owned())), retry_from(4));
     }
 }

@@ -85,27 +85,22 @@ impl Ledger {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(Self {
-            connection: Shared::new(connection),
-        })
+        Ok(Self { connection: Shared::new(connection) })
     }
 
     /// How far a consumer has come in the stream; 0 before its first record.
     pub fn position(&self, consumer: &str) -> Result<i64, StateError> {
         let query = "SELECT position FROM positions WHERE consumer = ?1";
         self.connection.with("read a position", |connection| {
-            let found = connection
-                .prepare_cached(query)?
-                .query_row([consumer], |row| row.get(0));
+            let found = connection.prepare_cached(query)?.query_row([consumer], |row| row.get(0));
             Ok(found.optional()?.unwrap_or(0))
         })
     }
 
     /// Stores how far a consumer has come.
     pub fn move_position(&self, consumer: &str, position: i64) -> Result<(), StateError> {
-        self.connection.with("store a position", |connection| {
-            set_position(connection, consumer, position)
-        })
+        self.connection
+            .with("store a position", |connection| set_position(connection, consumer, position))
     }
 
     /// Gives up one record of the stream: its dead letter and the consumer's way past it.
@@ -126,26 +121,20 @@ impl Ledger {
     /// When a schedule last ran to its end.
     pub fn fired(&self, schedule: &str) -> Result<Option<DateTime<Utc>>, StateError> {
         let query = "SELECT at_ms FROM firings WHERE schedule = ?1";
-        self.connection
-            .with("read a schedule's last run", |connection| {
-                let found = connection
-                    .prepare_cached(query)?
-                    .query_row([schedule], |row| row.get(0));
-                Ok(found.optional()?.map(instant))
-            })
+        self.connection.with("read a schedule's last run", |connection| {
+            let found = connection.prepare_cached(query)?.query_row([schedule], |row| row.get(0));
+            Ok(found.optional()?.map(instant))
+        })
     }
 
     /// Stores that a schedule ran to its end; an earlier run that ends later changes nothing.
     pub fn mark_fired(&self, schedule: &str, at: DateTime<Utc>) -> Result<(), StateError> {
         let upsert = "INSERT INTO firings VALUES (?1, ?2)
              ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)";
-        self.connection
-            .with("store a schedule's run", |connection| {
-                connection
-                    .prepare_cached(upsert)?
-                    .execute(params![schedule, at.timestamp_millis()])?;
-                Ok(())
-            })
+        self.connection.with("store a schedule's run", |connection| {
+            connection.prepare_cached(upsert)?.execute(params![schedule, at.timestamp_millis()])?;
+            Ok(())
+        })
     }
 
     /// Stores a message to the topic; returns its id.
@@ -169,14 +158,7 @@ impl Ledger {
             let mut ids = Vec::with_capacity(events.len());
             for (sent, queues) in events {
                 let id = message_id(insert_sent(&transaction, now, sent)?);
-                let Sent::Bus {
-                    source,
-                    detail_type,
-                    time,
-                    detail,
-                    ..
-                } = sent
-                else {
+                let Sent::Bus { source, detail_type, time, detail, .. } = sent else {
                     continue;
                 };
                 let body = envelope(&id, source, detail_type, *time, detail).to_string();
@@ -211,33 +193,22 @@ impl Ledger {
         let query = "SELECT id, body, sent_ms, tries + 1 FROM messages
              WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, id LIMIT ?3";
         let hide = "UPDATE messages SET visible_ms = ?2, tries = tries + 1 WHERE id = ?1";
-        self.connection
-            .with("take messages from a queue", |connection| {
-                let transaction = connection.transaction()?;
-                let messages: Vec<Message> = transaction
-                    .prepare_cached(query)?
-                    .query_map(
-                        params![queue, now.timestamp_millis(), limit as i64],
-                        |row| {
-                            let (id, body, tries) = (row.get(0)?, row.get(1)?, row.get(3)?);
-                            Ok(Message {
-                                id,
-                                body,
-                                sent_at: instant(row.get(2)?),
-                                tries,
-                            })
-                        },
-                    )?
-                    .collect::<rusqlite::Result<_>>()?;
-                for message in &messages {
-                    let until_ms = until.timestamp_millis();
-                    transaction
-                        .prepare_cached(hide)?
-                        .execute(params![message.id, until_ms])?;
-                }
-                transaction.commit()?;
-                Ok(messages)
-            })
+        self.connection.with("take messages from a queue", |connection| {
+            let transaction = connection.transaction()?;
+            let messages: Vec<Message> = transaction
+                .prepare_cached(query)?
+                .query_map(params![queue, now.timestamp_millis(), limit as i64], |row| {
+                    let (id, body, tries) = (row.get(0)?, row.get(1)?, row.get(3)?);
+                    Ok(Message { id, body, sent_at: instant(row.get(2)?), tries })
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            for message in &messages {
+                let until_ms = until.timestamp_millis();
+                transaction.prepare_cached(hide)?.execute(params![message.id, until_ms])?;
+            }
+            transaction.commit()?;
+            Ok(messages)
+        })
     }
 
     /// Removes messages: those that were handled, and those given up with their dead letters.
@@ -275,12 +246,7 @@ impl Ledger {
                 let (sequence, text): (i64, String) = (row.get(0)?, row.get(2)?);
                 let (at, message_id) = (instant(row.get(1)?), message_id(sequence));
                 let sent = serde_json::from_str(&text).map_err(to_sql)?;
-                Ok(OutboxEntry {
-                    sequence,
-                    at,
-                    message_id,
-                    sent,
-                })
+                Ok(OutboxEntry { sequence, at, message_id, sent })
             })?;
             rows.collect()
         })
@@ -293,12 +259,7 @@ impl Ledger {
             let mut statement = connection.prepare_cached(query)?;
             let rows = statement.query_map([], |row| {
                 let (at, source) = (instant(row.get(0)?), row.get(1)?);
-                Ok(DeadLetter {
-                    at,
-                    source,
-                    body: row.get(2)?,
-                    reason: row.get(3)?,
-                })
+                Ok(DeadLetter { at, source, body: row.get(2)?, reason: row.get(3)? })
             })?;
             rows.collect()
         })
@@ -308,9 +269,7 @@ impl Ledger {
 fn set_position(connection: &Connection, consumer: &str, position: i64) -> rusqlite::Result<()> {
     let upsert = "INSERT INTO positions VALUES (?1, ?2)
          ON CONFLICT DO UPDATE SET position = excluded.position";
-    connection
-        .prepare_cached(upsert)?
-        .execute(params![consumer, position])?;
+    connection.prepare_cached(upsert)?.execute(params![consumer, position])?;
     Ok(())
 }
 
@@ -329,14 +288,10 @@ fn insert_sent(
 ) -> rusqlite::Result<i64> {
     let text = serde_json::to_string(sent).map_err(to_sql)?;
     let insert = "INSERT INTO outbox (at_ms, sent) VALUES (?1, ?2)";
-    transaction
-        .prepare_cached(insert)?
-        .execute(params![now.timestamp_millis(), text])?;
+    transaction.prepare_cached(insert)?.execute(params![now.timestamp_millis(), text])?;
     let sequence = transaction.last_insert_rowid();
     let trim = "DELETE FROM outbox WHERE sequence <= ?1";
-    transaction
-        .prepare_cached(trim)?
-        .execute([sequence - OUTBOX_KEPT])?;
+    transaction.prepare_cached(trim)?.execute([sequence - OUTBOX_KEPT])?;
     Ok(sequence)
 }
 

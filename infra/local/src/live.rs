@@ -91,13 +91,7 @@ impl Pump {
         let (clock, mut agenda) = (parts.clock.clone(), Agenda::new());
         let (stream, ledger) = (parts.stream.clone(), parts.ledger.clone());
         let deliveries = Deliveries::new(stream, ledger, schedules, clock.now(), &mut agenda)?;
-        Ok(Self {
-            clock,
-            functions,
-            agenda,
-            deliveries,
-            running: JoinSet::new(),
-        })
+        Ok(Self { clock, functions, agenda, deliveries, running: JoinSet::new() })
     }
 
     /// Delivers for ever.
@@ -124,9 +118,7 @@ impl Pump {
     fn start_due(&mut self) -> Result<(), StateError> {
         self.deliveries.look(self.clock.now(), &mut self.agenda)?;
         while let Some((_, delivery)) = self.agenda.pop(self.clock.now()) {
-            let begun = self
-                .deliveries
-                .begin(delivery, self.clock.now(), &mut self.agenda)?;
+            let begun = self.deliveries.begin(delivery, self.clock.now(), &mut self.agenda)?;
             if let Some(job) = begun {
                 self.running.spawn(job.run(&self.functions));
             }
@@ -221,14 +213,7 @@ mod tests {
             let _ = stopped.await;
         };
         let ran = tokio::spawn(run(parts, functions, schedules, gateway, stopped));
-        Running {
-            url,
-            log,
-            table,
-            topic,
-            stop,
-            ran,
-        }
+        Running { url, log, table, topic, stop, ran }
     }
 
     #[tokio::test]
@@ -238,11 +223,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(900)).await;
         let lines = live.log.take();
         let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
-        assert_eq!(
-            (count("relay H/COMMIT#1"), count("metrics")),
-            (1, 1),
-            "{lines:?}"
-        );
+        assert_eq!((count("relay H/COMMIT#1"), count("metrics")), (1, 1), "{lines:?}");
         assert!(count("sweep 2026-01-05 00:01:00 UTC") == 1, "{lines:?}");
         live.stop.send(()).unwrap();
         live.ran.await.unwrap().unwrap();
@@ -257,34 +238,15 @@ mod tests {
         let answer = send(&live.url, "GET /panics", "", Vec::new()).await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         assert!(answer.contains("application/problem+json"), "{answer}");
-        let answer = send(
-            &live.url,
-            "POST /api/handoffs",
-            "",
-            vec![b'x'; 10 * 1024 * 1024],
-        )
-        .await;
+        let answer = send(&live.url, "POST /api/handoffs", "", vec![b'x'; 10 * 1024 * 1024]).await;
         assert!(answer.ends_with("10485760 bytes"), "{answer}");
-        let answer = send(
-            &live.url,
-            "POST /api/handoffs",
-            "",
-            vec![b'x'; 10 * 1024 * 1024 + 1],
-        )
-        .await;
+        let answer =
+            send(&live.url, "POST /api/handoffs", "", vec![b'x'; 10 * 1024 * 1024 + 1]).await;
         assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
         assert!(answer.contains(r#""status":413"#), "{answer}");
 
-        let publish = live
-            .topic
-            .publish()
-            .topic_arn("arn:aws:sns:local:000000000000:alerts");
-        publish
-            .subject("<b>bold</b>")
-            .message("hello")
-            .send()
-            .await
-            .unwrap();
+        let publish = live.topic.publish().topic_arn("arn:aws:sns:local:000000000000:alerts");
+        publish.subject("<b>bold</b>").message("hello").send().await.unwrap();
         let json = send(&live.url, "GET /local/outbox", "", Vec::new()).await;
         assert!(json.contains(r#""subject":"<b>bold</b>""#), "{json}");
         assert!(json.contains("content-type: application/json"), "{json}");
@@ -313,9 +275,6 @@ mod tests {
     fn problems_are_documents() {
         let answer = problem::problem(413, "Content Too Large", "why", "/x");
         let document: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
-        assert_eq!(
-            (&document["status"], &document["instance"]),
-            (&413.into(), &"/x".into())
-        );
+        assert_eq!((&document["status"], &document["instance"]), (&413.into(), &"/x".into()));
     }
 }

@@ -33,36 +33,16 @@ pub(crate) fn outbox(entries: &[OutboxEntry]) -> String {
     );
     for entry in entries.iter().take(SHOWN) {
         let (title, text, about) = match &entry.sent {
-            Sent::Topic {
-                topic,
-                subject,
-                message,
-                attributes,
-            } => {
+            Sent::Topic { topic, subject, message, attributes } => {
                 let name = topic.rsplit(':').next().unwrap_or(topic);
                 let title = subject.as_deref().unwrap_or("(no subject)");
                 let about = serde_json::Value::from(attributes.clone());
                 (title, message.clone(), format!("topic {name} · {about}"))
             }
-            Sent::Bus {
-                bus,
-                source,
-                detail_type,
-                detail,
-                rules,
-                ..
-            } => {
+            Sent::Bus { bus, source, detail_type, detail, rules, .. } => {
                 let text = serde_json::to_string_pretty(detail).unwrap_or_default();
-                let rules = if rules.is_empty() {
-                    "no rule".to_owned()
-                } else {
-                    rules.join(", ")
-                };
-                (
-                    detail_type.as_str(),
-                    text,
-                    format!("bus {bus} · from {source} · {rules}"),
-                )
+                let rules = if rules.is_empty() { "no rule".to_owned() } else { rules.join(", ") };
+                (detail_type.as_str(), text, format!("bus {bus} · from {source} · {rules}"))
             }
         };
         let at = entry.at.to_rfc3339_opts(SecondsFormat::Millis, true);

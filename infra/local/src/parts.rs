@@ -42,23 +42,12 @@ pub struct Parts {
 impl Parts {
     /// Starts the parts.
     pub fn start(setup: Setup) -> Result<Self, EngineError> {
-        let Setup {
-            data,
-            table,
-            rules,
-            clock,
-        } = setup;
+        let Setup { data, table, rules, clock } = setup;
         let engine = Engine::start(data)?;
         let ledger = Ledger::open(&engine.beside(STATE))?;
         let stream = Stream::open(&engine.file(), &table)?;
         let wire = Wire::start(ledger.clone(), rules, clock.clone())?;
-        Ok(Self {
-            wire,
-            stream,
-            ledger,
-            clock,
-            engine,
-        })
+        Ok(Self { wire, stream, ledger, clock, engine })
     }
 
     /// Where the SDK's DynamoDB client finds the table's engine.

@@ -1,4 +1,5 @@
-//! The sample organisation, and requests its sources would send: authentic, signed with the sample secrets.
+//! The sample organisation, and requests its sources would send: authentic, signed with the sample
+//! secrets.
 //!
 //! `handoff up`, the demo and the tests all speak through the real front door with these.
 

@@ -68,10 +68,8 @@ impl Schedule {
         event.account = Some("000000000000".to_owned());
         event.time = Some(time);
         event.region = Some("local".to_owned());
-        event.resources = Some(vec![format!(
-            "arn:aws:scheduler:local:000000000000:schedule/{}",
-            self.name
-        )]);
+        event.resources =
+            Some(vec![format!("arn:aws:scheduler:local:000000000000:schedule/{}", self.name)]);
         event.detail = self.input.clone();
         event
     }
@@ -111,9 +109,7 @@ fn days<const N: usize>(
     offsets: [i64; N],
 ) -> impl Iterator<Item = NaiveDate> {
     let today = now.with_timezone(&zone).date_naive();
-    offsets
-        .into_iter()
-        .map(move |offset| today + TimeDelta::days(offset))
+    offsets.into_iter().map(move |offset| today + TimeDelta::days(offset))
 }
 
 /// The instant of a local time: the first if there are two, an hour later if there is none.
@@ -121,10 +117,7 @@ fn on_day(day: NaiveDate, at: NaiveTime, zone: Tz) -> DateTime<Utc> {
     let local = day.and_time(at);
     let found = zone.from_local_datetime(&local).earliest();
     let found = found
-        .or_else(|| {
-            zone.from_local_datetime(&(local + TimeDelta::hours(1)))
-                .earliest()
-        })
+        .or_else(|| zone.from_local_datetime(&(local + TimeDelta::hours(1))).earliest())
         .map(|time| time.with_timezone(&Utc));
     found.unwrap_or_else(|| local.and_utc())
 }
@@ -145,50 +138,22 @@ mod tests {
     }
 
     fn daily(hour: u32, minute: u32) -> Every {
-        Every::Daily {
-            at: NaiveTime::from_hms_opt(hour, minute, 0).unwrap(),
-            zone: Berlin,
-        }
+        Every::Daily { at: NaiveTime::from_hms_opt(hour, minute, 0).unwrap(), zone: Berlin }
     }
 
     #[test]
     fn a_minutely_schedule_runs_at_full_minutes() {
         let every = Every::Minutely;
-        check(
-            every,
-            "2026-01-05T00:00:00Z",
-            "2026-01-05T00:00:00Z",
-            "2026-01-05T00:01:00Z",
-        );
-        check(
-            every,
-            "2026-01-05T00:00:59.9Z",
-            "2026-01-05T00:00:00Z",
-            "2026-01-05T00:01:00Z",
-        );
+        check(every, "2026-01-05T00:00:00Z", "2026-01-05T00:00:00Z", "2026-01-05T00:01:00Z");
+        check(every, "2026-01-05T00:00:59.9Z", "2026-01-05T00:00:00Z", "2026-01-05T00:01:00Z");
     }
 
     #[test]
     fn a_daily_schedule_keeps_its_local_time_when_the_clocks_change() {
         let seven = daily(7, 0);
-        check(
-            seven,
-            "2026-03-28T12:00:00Z",
-            "2026-03-28T06:00:00Z",
-            "2026-03-29T05:00:00Z",
-        );
-        check(
-            seven,
-            "2026-10-24T12:00:00Z",
-            "2026-10-24T05:00:00Z",
-            "2026-10-25T06:00:00Z",
-        );
-        check(
-            seven,
-            "2026-10-25T06:00:00Z",
-            "2026-10-25T06:00:00Z",
-            "2026-10-26T06:00:00Z",
-        );
+        check(seven, "2026-03-28T12:00:00Z", "2026-03-28T06:00:00Z", "2026-03-29T05:00:00Z");
+        check(seven, "2026-10-24T12:00:00Z", "2026-10-24T05:00:00Z", "2026-10-25T06:00:00Z");
+        check(seven, "2026-10-25T06:00:00Z", "2026-10-25T06:00:00Z", "2026-10-26T06:00:00Z");
     }
 
     #[test]

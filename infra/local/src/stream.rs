@@ -58,10 +58,7 @@ impl Stream {
             path: file.to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(Self {
-            connection: Shared::new(connection),
-            table: table.to_owned(),
-        })
+        Ok(Self { connection: Shared::new(connection), table: table.to_owned() })
     }
 
     /// Reads up to `limit` commits after a place; `now` is when they count as created.
@@ -75,15 +72,13 @@ impl Stream {
             "SELECT id, event_name, keys_json, new_image, old_image FROM _stream_records
              WHERE id > ?1 AND table_name = ?2 AND {IS_NEW_COMMIT} ORDER BY id LIMIT ?3"
         );
-        self.connection
-            .with("read the table's stream", |connection| {
-                let mut statement = connection.prepare_cached(&query)?;
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                let rows = statement.query_map(params![position, self.table, limit], |row| {
-                    self.record(row, now)
-                })?;
-                rows.collect()
-            })
+        self.connection.with("read the table's stream", |connection| {
+            let mut statement = connection.prepare_cached(&query)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement
+                .query_map(params![position, self.table, limit], |row| self.record(row, now))?;
+            rows.collect()
+        })
     }
 
     /// Says what is new after a place.
@@ -92,27 +87,20 @@ impl Stream {
             "SELECT max(id), max(id) FILTER (WHERE {IS_NEW_COMMIT}) FROM _stream_records
              WHERE id > ?1 AND table_name = ?2"
         );
-        self.connection
-            .with("look at the table's stream", |connection| {
-                connection
-                    .prepare_cached(&query)?
-                    .query_row(params![after, self.table], |row| {
-                        let head: Option<i64> = row.get(0)?;
-                        Ok(News {
-                            head: head.unwrap_or(after),
-                            last_commit: row.get(1)?,
-                        })
-                    })
+        self.connection.with("look at the table's stream", |connection| {
+            connection.prepare_cached(&query)?.query_row(params![after, self.table], |row| {
+                let head: Option<i64> = row.get(0)?;
+                Ok(News { head: head.unwrap_or(after), last_commit: row.get(1)? })
             })
+        })
     }
 
     /// Says which record is the last; 0 if there is none.
     pub fn head(&self) -> Result<i64, StateError> {
         let query = "SELECT coalesce(max(id), 0) FROM _stream_records WHERE table_name = ?1";
-        self.connection
-            .with("look at the table's stream", |connection| {
-                connection.query_row(query, [&self.table], |row| row.get(0))
-            })
+        self.connection.with("look at the table's stream", |connection| {
+            connection.query_row(query, [&self.table], |row| row.get(0))
+        })
     }
 
     /// Deletes the records up to `position`, but keeps the newest: the engine counts on from it.
@@ -121,18 +109,16 @@ impl Stream {
                 SELECT id FROM _stream_records WHERE table_name = ?1 AND id <= ?2
                 AND id < (SELECT max(id) FROM _stream_records WHERE table_name = ?1)
                 ORDER BY id LIMIT ?3)";
-        self.connection
-            .with("trim the table's stream", |connection| {
-                let mut trimmed = 0;
-                loop {
-                    let gone =
-                        connection.execute(delete, params![self.table, position, TRIM_CHUNK])?;
-                    trimmed += gone;
-                    if gone == 0 {
-                        return Ok(trimmed);
-                    }
+        self.connection.with("trim the table's stream", |connection| {
+            let mut trimmed = 0;
+            loop {
+                let gone = connection.execute(delete, params![self.table, position, TRIM_CHUNK])?;
+                trimmed += gone;
+                if gone == 0 {
+                    return Ok(trimmed);
                 }
-            })
+            }
+        })
     }
 
     /// The shard's id; there is one.
@@ -142,10 +128,7 @@ impl Stream {
 
     /// The stream's name, as events carry it.
     pub fn arn(&self) -> String {
-        format!(
-            "arn:aws:dynamodb:local:000000000000:table/{}/stream/local",
-            self.table
-        )
+        format!("arn:aws:dynamodb:local:000000000000:table/{}/stream/local", self.table)
     }
 
     fn record(&self, row: &Row<'_>, now: DateTime<Utc>) -> rusqlite::Result<Record> {

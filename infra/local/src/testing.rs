@@ -80,13 +80,7 @@ pub(crate) fn parts_on(data: Option<PathBuf>, clock: Clock) -> Parts {
         rule("again", "receipt.pending", "intake"),
         rule("lost", "nobody.listens", "nobody"),
     ];
-    Parts::start(Setup {
-        data,
-        table: TABLE.to_owned(),
-        rules,
-        clock,
-    })
-    .unwrap()
+    Parts::start(Setup { data, table: TABLE.to_owned(), rules, clock }).unwrap()
 }
 
 fn credentials() -> Credentials {
@@ -122,17 +116,10 @@ pub(crate) fn topic(parts: &Parts) -> aws_sdk_sns::Client {
 pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client) {
     let attribute = |name: &str| {
         let built = AttributeDefinition::builder().attribute_name(name);
-        built
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .unwrap()
+        built.attribute_type(ScalarAttributeType::S).build().unwrap()
     };
     let key = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .unwrap()
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
     };
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
@@ -152,21 +139,13 @@ pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client) {
 
 pub(crate) async fn put(client: &aws_sdk_dynamodb::Client, pk: &str, sk: &str, note: &str) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
-    let put = client
-        .put_item()
-        .table_name(TABLE)
-        .item("pk", text(pk))
-        .item("sk", text(sk));
+    let put = client.put_item().table_name(TABLE).item("pk", text(pk)).item("sk", text(sk));
     put.item("note", text(note)).send().await.unwrap();
 }
 
 pub(crate) fn key(record: &EventRecord) -> String {
     let keys: serde_json::Value = serde_json::to_value(&record.change.keys).unwrap();
-    format!(
-        "{}/{}",
-        keys["pk"]["S"].as_str().unwrap(),
-        keys["sk"]["S"].as_str().unwrap()
-    )
+    format!("{}/{}", keys["pk"]["S"].as_str().unwrap(), keys["sk"]["S"].as_str().unwrap())
 }
 
 /// Functions that do nothing but write down what they get.
@@ -197,10 +176,7 @@ pub(crate) fn recording(log: &Log, clock: &Clock) -> Functions {
         }),
         router: handler(move |event: aws_lambda_events::event::sqs::SqsEvent| {
             for record in &event.records {
-                on_router(format!(
-                    "router {}",
-                    record.body.as_deref().unwrap_or_default()
-                ));
+                on_router(format!("router {}", record.body.as_deref().unwrap_or_default()));
             }
             async { Ok::<_, String>(SqsBatchResponse::default()) }
         }),
@@ -209,25 +185,19 @@ pub(crate) fn recording(log: &Log, clock: &Clock) -> Functions {
             on_relay(format!("relay {}", keys.join(" ")));
             async { Ok::<_, String>(DynamoDbEventResponse::default()) }
         }),
-        metrics: handler(
-            move |event: aws_lambda_events::event::dynamodb::TimeWindowEvent| {
-                let keys: Vec<String> = event.dynamo_db_event.records.iter().map(key).collect();
-                let shard = event.time_window_properties.shard_id.unwrap_or_default();
-                on_metrics(format!("metrics {shard} {}", keys.join(" ")));
-                async { Ok::<_, String>(TimeWindowEventResponse::default()) }
-            },
-        ),
-        sweep: handler(
-            move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
-                on_sweep(format!("sweep {}", event.time.unwrap()));
-                async { Ok::<_, String>(()) }
-            },
-        ),
-        digest: handler(
-            move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
-                on_digest(format!("digest {} {}", event.time.unwrap(), event.detail));
-                async { Ok::<_, String>(()) }
-            },
-        ),
+        metrics: handler(move |event: aws_lambda_events::event::dynamodb::TimeWindowEvent| {
+            let keys: Vec<String> = event.dynamo_db_event.records.iter().map(key).collect();
+            let shard = event.time_window_properties.shard_id.unwrap_or_default();
+            on_metrics(format!("metrics {shard} {}", keys.join(" ")));
+            async { Ok::<_, String>(TimeWindowEventResponse::default()) }
+        }),
+        sweep: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
+            on_sweep(format!("sweep {}", event.time.unwrap()));
+            async { Ok::<_, String>(()) }
+        }),
+        digest: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
+            on_digest(format!("digest {} {}", event.time.unwrap(), event.detail));
+            async { Ok::<_, String>(()) }
+        }),
     }
 }

@@ -57,11 +57,7 @@ struct Refusal {
 impl Wire {
     /// Starts the endpoint; what it accepts goes to the ledger, with the clock's time.
     pub fn start(ledger: Ledger, rules: Vec<Rule>, clock: Clock) -> Result<Self, EngineError> {
-        let desk = Arc::new(Desk {
-            ledger,
-            rules,
-            clock,
-        });
+        let desk = Arc::new(Desk { ledger, rules, clock });
         // Above what either service accepts: both say themselves what is too large.
         let limit = DefaultBodyLimit::max(16 * 1024 * 1024);
         let router = Router::new().fallback(answer).layer(limit).with_state(desk);
@@ -69,16 +65,12 @@ impl Wire {
             let stopped = async {
                 let _ = stopped.await;
             };
-            let served = axum::serve(listener, router)
-                .with_graceful_shutdown(stopped)
-                .await;
+            let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the local bus and topic stopped");
             }
         });
-        Ok(Self {
-            server: server.map_err(|source| EngineError::Listen { source })?,
-        })
+        Ok(Self { server: server.map_err(|source| EngineError::Listen { source })? })
     }
 
     /// Where the SDK clients of EventBridge and SNS find it.
@@ -88,10 +80,7 @@ impl Wire {
 }
 
 async fn answer(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
-    match headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-    {
+    match headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         Some(target) => event_bridge::answer(&desk, target, &body),
         None => sns::answer(&desk, &body),
     }
@@ -99,11 +88,7 @@ async fn answer(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) 
 
 impl Refusal {
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
+        Self { status, code, message: message.into() }
     }
 }
 
@@ -127,9 +112,7 @@ mod tests {
     const TOPIC: &str = "arn:aws:sns:local:000000000000:alerts";
 
     fn entry(detail_type: &str, detail: &str) -> PutEventsRequestEntry {
-        let built = PutEventsRequestEntry::builder()
-            .source("handoff")
-            .detail_type(detail_type);
+        let built = PutEventsRequestEntry::builder().source("handoff").detail_type(detail_type);
         built.detail(detail).build()
     }
 
@@ -137,10 +120,7 @@ mod tests {
     async fn the_sdk_publishes_to_the_topic() {
         let (parts, _clock, _hand) = parts(None);
         let to = MessageAttributeValue::builder().data_type("String.Array");
-        let publish = topic(&parts)
-            .publish()
-            .topic_arn(TOPIC)
-            .subject("Breached: Ada & Bo");
+        let publish = topic(&parts).publish().topic_arn(TOPIC).subject("Breached: Ada & Bo");
         let publish = publish.message("http://127.0.0.1/1\n<5> minutes + late");
         let publish =
             publish.message_attributes("to", to.string_value(r#"["ada","bo"]"#).build().unwrap());
@@ -148,13 +128,7 @@ mod tests {
         let outbox = parts.ledger().outbox().unwrap();
         assert_eq!(answer.message_id(), Some(outbox[0].message_id.as_str()));
         assert_eq!(outbox[0].at, start());
-        let Sent::Topic {
-            subject,
-            message,
-            attributes,
-            ..
-        } = &outbox[0].sent
-        else {
+        let Sent::Topic { subject, message, attributes, .. } = &outbox[0].sent else {
             panic!("{outbox:?}")
         };
         assert_eq!(subject.as_deref(), Some("Breached: Ada & Bo"));
@@ -184,20 +158,10 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(answer.failed_entry_count(), 2);
-        let codes: Vec<_> = answer
-            .entries()
-            .iter()
-            .map(|entry| entry.error_code())
-            .collect();
-        assert_eq!(
-            codes,
-            [Some("MalformedDetail"), None, Some("InvalidArgument")]
-        );
+        let codes: Vec<_> = answer.entries().iter().map(|entry| entry.error_code()).collect();
+        assert_eq!(codes, [Some("MalformedDetail"), None, Some("InvalidArgument")]);
         let outbox = parts.ledger().outbox().unwrap();
-        assert_eq!(
-            answer.entries()[1].event_id(),
-            Some(outbox[0].message_id.as_str())
-        );
+        assert_eq!(answer.entries()[1].event_id(), Some(outbox[0].message_id.as_str()));
         let waiting = parts.ledger().waiting().unwrap();
         assert_eq!(waiting[0].0, "router");
     }

@@ -85,11 +85,7 @@ pub fn share(
 impl Calendar {
     /// Makes a calendar that never works yet.
     pub fn new(timezone: Tz) -> Self {
-        Self {
-            timezone,
-            windows: Default::default(),
-            holidays: BTreeSet::new(),
-        }
+        Self { timezone, windows: Default::default(), holidays: BTreeSet::new() }
     }
 
     /// Adds a window to each of `days`.
@@ -404,13 +400,8 @@ mod tests {
 
     use super::*;
 
-    const WEEKDAYS: [Weekday; 5] = [
-        Weekday::Mon,
-        Weekday::Tue,
-        Weekday::Wed,
-        Weekday::Thu,
-        Weekday::Fri,
-    ];
+    const WEEKDAYS: [Weekday; 5] =
+        [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
     const EVERY_DAY: [Weekday; 7] = [
         Weekday::Mon,
         Weekday::Tue,
@@ -422,11 +413,9 @@ mod tests {
     ];
 
     fn calendar(timezone: Tz, days: &[Weekday], windows: &[&str]) -> Calendar {
-        windows
-            .iter()
-            .fold(Calendar::new(timezone), |calendar, window| {
-                calendar.with_window(days, window.parse().unwrap())
-            })
+        windows.iter().fold(Calendar::new(timezone), |calendar, window| {
+            calendar.with_window(days, window.parse().unwrap())
+        })
     }
 
     fn office(timezone: Tz) -> Calendar {
@@ -441,9 +430,7 @@ mod tests {
     /// Reads an instant that carries its offset, such as `2026-03-02T16:00Z`.
     fn at(text: &str) -> DateTime<Utc> {
         let with_seconds = text.replacen('Z', ":00Z", 1);
-        let read = text
-            .parse::<DateTime<Utc>>()
-            .or_else(|_| with_seconds.parse());
+        let read = text.parse::<DateTime<Utc>>().or_else(|_| with_seconds.parse());
         read.unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
@@ -458,11 +445,7 @@ mod tests {
 
     fn check_before(calendar: &Calendar, end: &str, target: &str, expected: &str) {
         let found = calendar.subtract(at(end), span(target)).unwrap();
-        assert_eq!(
-            found,
-            at(expected),
-            "{target} before {end}: {found}, not {expected}"
-        );
+        assert_eq!(found, at(expected), "{target} before {end}: {found}, not {expected}");
     }
 
     // 2026-03-02 is a Monday; New York is at -05:00 until 2026-03-08, at -04:00 until 2026-11-01.
@@ -470,12 +453,7 @@ mod tests {
 
     #[test]
     fn an_hour_from_saturday_evening_is_monday_at_ten() {
-        check(
-            &office(Tz::UTC),
-            "2026-03-07T18:00Z",
-            "1h",
-            "2026-03-09T10:00Z",
-        );
+        check(&office(Tz::UTC), "2026-03-07T18:00Z", "1h", "2026-03-09T10:00Z");
     }
 
     #[test]
@@ -492,34 +470,14 @@ mod tests {
         let office = office(Tz::UTC);
         check(&office, "2026-03-06T16:30Z", "1h", "2026-03-09T09:30Z");
         check(&office, "2026-03-02T09:00Z", "400h", "2026-05-08T17:00Z");
-        check(
-            &office,
-            "2026-03-02T10:00:00.250Z",
-            "5m",
-            "2026-03-02T10:05:00.250Z",
-        );
-        check(
-            &office,
-            "2026-03-02T16:59:59.750Z",
-            "1s",
-            "2026-03-03T09:00:00.750Z",
-        );
+        check(&office, "2026-03-02T10:00:00.250Z", "5m", "2026-03-02T10:05:00.250Z");
+        check(&office, "2026-03-02T16:59:59.750Z", "1s", "2026-03-03T09:00:00.750Z");
     }
 
     #[test]
     fn no_time_at_all_is_due_at_once_even_outside_the_windows() {
-        check(
-            &office(Tz::UTC),
-            "2026-03-07T18:00Z",
-            "0m",
-            "2026-03-07T18:00Z",
-        );
-        check_before(
-            &office(Tz::UTC),
-            "2026-03-07T18:00Z",
-            "0m",
-            "2026-03-07T18:00Z",
-        );
+        check(&office(Tz::UTC), "2026-03-07T18:00Z", "0m", "2026-03-07T18:00Z");
+        check_before(&office(Tz::UTC), "2026-03-07T18:00Z", "0m", "2026-03-07T18:00Z");
         assert_eq!(
             office(Tz::UTC).add_seconds(at("2026-03-07T18:00Z"), -1),
             Some(at("2026-03-07T18:00Z"))
@@ -538,40 +496,22 @@ mod tests {
 
     #[test]
     fn windows_that_touch_or_overlap_count_once() {
-        let overlapping = calendar(
-            Tz::UTC,
-            &WEEKDAYS,
-            &["09:00-12:00", "12:00-14:00", "13:00-17:00"],
-        );
+        let overlapping =
+            calendar(Tz::UTC, &WEEKDAYS, &["09:00-12:00", "12:00-14:00", "13:00-17:00"]);
         check(&overlapping, "2026-03-02T11:00Z", "5h", "2026-03-02T16:00Z");
-        assert_eq!(
-            overlapping.between(at("2026-03-02T00:00Z"), at("2026-03-03T00:00Z")),
-            28_800
-        );
+        assert_eq!(overlapping.between(at("2026-03-02T00:00Z"), at("2026-03-03T00:00Z")), 28_800);
     }
 
     #[test]
     fn a_window_across_midnight_belongs_to_the_day_it_starts_on() {
         let nights = calendar(Tz::UTC, &WEEKDAYS, &["22:00-06:00"]);
-        assert!(
-            nights.works_at(at("2026-03-07T05:59Z")),
-            "Friday's night, on Saturday"
-        );
-        assert!(
-            !nights.works_at(at("2026-03-02T05:59Z")),
-            "Sunday has no window"
-        );
+        assert!(nights.works_at(at("2026-03-07T05:59Z")), "Friday's night, on Saturday");
+        assert!(!nights.works_at(at("2026-03-02T05:59Z")), "Sunday has no window");
         check(&nights, "2026-03-02T23:00Z", "7h", "2026-03-03T06:00Z");
         check(&nights, "2026-03-07T05:00Z", "2h", "2026-03-09T23:00Z");
         let nights = with_holiday(nights, "2026-03-03");
-        assert!(
-            nights.works_at(at("2026-03-03T05:00Z")),
-            "Monday's night, on the holiday"
-        );
-        assert!(
-            !nights.works_at(at("2026-03-04T05:00Z")),
-            "the holiday's own night"
-        );
+        assert!(nights.works_at(at("2026-03-03T05:00Z")), "Monday's night, on the holiday");
+        assert!(!nights.works_at(at("2026-03-04T05:00Z")), "the holiday's own night");
         check(&nights, "2026-03-03T05:00Z", "2h", "2026-03-04T23:00Z");
     }
 
@@ -580,28 +520,19 @@ mod tests {
         let office = with_holiday(office(Tz::UTC), "2026-03-03");
         check(&office, "2026-03-02T16:30Z", "1h", "2026-03-04T09:30Z");
         check(&office, "2026-03-02T16:30Z", "1d", "2026-03-04T16:30Z");
-        assert_eq!(
-            office.between(at("2026-03-02T16:00Z"), at("2026-03-04T10:00Z")),
-            7200
-        );
+        assert_eq!(office.between(at("2026-03-02T16:00Z"), at("2026-03-04T10:00Z")), 7200);
     }
 
     #[test]
     fn an_hour_that_the_clocks_skip_is_not_worked() {
         let london = calendar(Europe::London, &EVERY_DAY, &["00:00-04:00"]);
         check(&london, "2026-03-29T00:00Z", "2h", "2026-03-29T02:00Z");
-        assert_eq!(
-            london.between(at("2026-03-29T00:00Z"), at("2026-03-29T12:00Z")),
-            3 * 3600
-        );
+        assert_eq!(london.between(at("2026-03-29T00:00Z"), at("2026-03-29T12:00Z")), 3 * 3600);
         let new_york = calendar(America::New_York, &EVERY_DAY, &["01:00-03:00"]);
         check(&new_york, "2026-03-08T06:30Z", "30m", "2026-03-08T07:00Z");
         check(&new_york, "2026-03-08T06:30Z", "31m", "2026-03-09T05:01Z");
         let skipped = calendar(America::New_York, &EVERY_DAY, &["02:15-02:45"]);
-        assert_eq!(
-            skipped.between(at("2026-03-08T00:00Z"), at("2026-03-09T00:00Z")),
-            0
-        );
+        assert_eq!(skipped.between(at("2026-03-08T00:00Z"), at("2026-03-09T00:00Z")), 0);
     }
 
     #[test]
@@ -615,10 +546,7 @@ mod tests {
         let across = calendar(America::New_York, &EVERY_DAY, &["01:30-02:00"]);
         check(&across, "2026-11-01T05:00Z", "30m", "2026-11-01T06:00Z");
         check(&across, "2026-11-01T05:00Z", "60m", "2026-11-01T07:00Z");
-        assert_eq!(
-            across.between(at("2026-11-01T00:00Z"), at("2026-11-02T00:00Z")),
-            3600
-        );
+        assert_eq!(across.between(at("2026-11-01T00:00Z"), at("2026-11-02T00:00Z")), 3600);
     }
 
     #[test]
@@ -627,12 +555,7 @@ mod tests {
         check(&london, "2026-03-27T16:00Z", "2h", "2026-03-30T09:00Z");
         check(&london, "2026-03-27T16:00Z", "1d", "2026-03-30T15:00Z");
         check(&london, "2026-10-23T15:00Z", "2h", "2026-10-26T10:00Z");
-        check(
-            &office(America::New_York),
-            "2026-03-06T21:00Z",
-            "1d",
-            "2026-03-09T20:00Z",
-        );
+        check(&office(America::New_York), "2026-03-06T21:00Z", "1d", "2026-03-09T20:00Z");
     }
 
     #[test]
@@ -657,26 +580,11 @@ mod tests {
     fn a_day_that_leads_to_a_windows_end_stands_there_and_past_it_moves_on() {
         let mut short_tuesday = calendar(Tz::UTC, &WEEKDAYS, &["09:00-17:00"]);
         short_tuesday.windows[1] = vec!["09:00-12:00".parse().unwrap()];
-        check(
-            &short_tuesday,
-            "2026-03-02T12:00Z",
-            "1d",
-            "2026-03-03T12:00Z",
-        );
-        check(
-            &short_tuesday,
-            "2026-03-02T12:01Z",
-            "1d",
-            "2026-03-04T09:00Z",
-        );
+        check(&short_tuesday, "2026-03-02T12:00Z", "1d", "2026-03-03T12:00Z");
+        check(&short_tuesday, "2026-03-02T12:01Z", "1d", "2026-03-04T09:00Z");
         let mut late_tuesday = office(Tz::UTC);
         late_tuesday.windows[1] = vec!["12:00-17:00".parse().unwrap()];
-        check(
-            &late_tuesday,
-            "2026-03-02T10:00Z",
-            "1d",
-            "2026-03-03T12:00Z",
-        );
+        check(&late_tuesday, "2026-03-02T10:00Z", "1d", "2026-03-03T12:00Z");
     }
 
     #[test]
@@ -738,12 +646,7 @@ mod tests {
         check_before(&office, "2026-03-10T10:00Z", "1d2h", "2026-03-06T16:00Z");
         let mut short_friday = office.clone();
         short_friday.windows[4] = vec!["09:00-12:00".parse().unwrap()];
-        check_before(
-            &short_friday,
-            "2026-03-09T15:00Z",
-            "1d",
-            "2026-03-06T12:00Z",
-        );
+        check_before(&short_friday, "2026-03-09T15:00Z", "1d", "2026-03-06T12:00Z");
         check_before(
             &with_holiday(office, "2026-03-06"),
             "2026-03-09T15:00Z",
@@ -765,10 +668,7 @@ mod tests {
         assert_eq!(share(Some(&office), due, start, 80), start);
         let weekend = (at("2026-03-07T10:00Z"), at("2026-03-07T12:00Z"));
         assert_eq!(share(Some(&office), weekend.0, weekend.1, 80), weekend.0);
-        assert_eq!(
-            share(Some(&office), start, weekend.1, 99),
-            at("2026-03-06T16:58:48Z")
-        );
+        assert_eq!(share(Some(&office), start, weekend.1, 99), at("2026-03-06T16:58:48Z"));
         assert_eq!(share(Some(&office), start, weekend.1, 100), weekend.1);
     }
 
@@ -787,28 +687,16 @@ mod tests {
     fn with_a_calendar_all_is_working_time() {
         let office = office(Tz::UTC);
         let due = at("2026-03-06T17:00Z");
-        assert_eq!(
-            deadline(Some(&office), at("2026-03-06T16:00Z"), span("1h")),
-            Some(due)
-        );
-        assert_eq!(
-            after(Some(&office), due, span("30m")),
-            Some(at("2026-03-09T09:30Z"))
-        );
-        assert_eq!(
-            before(Some(&office), due, span("1h")),
-            Some(at("2026-03-06T16:00Z"))
-        );
+        assert_eq!(deadline(Some(&office), at("2026-03-06T16:00Z"), span("1h")), Some(due));
+        assert_eq!(after(Some(&office), due, span("30m")), Some(at("2026-03-09T09:30Z")));
+        assert_eq!(before(Some(&office), due, span("1h")), Some(at("2026-03-06T16:00Z")));
     }
 
     #[test]
     fn a_calendar_that_never_works_has_no_deadlines() {
         let mut never = Calendar::new(Europe::London);
         assert!(never.never_works());
-        never.windows[0] = vec![Window {
-            from_minute: 540,
-            to_minute: 540,
-        }];
+        never.windows[0] = vec![Window { from_minute: 540, to_minute: 540 }];
         assert!(never.never_works());
         let start = at("2026-03-02T10:00Z");
         assert_eq!(never.add(start, span("1h")), None);
@@ -825,10 +713,7 @@ mod tests {
         let office = office(America::New_York);
         for edge in [DateTime::<Utc>::MAX_UTC, DateTime::<Utc>::MIN_UTC] {
             let answers = (office.works_at(edge), office.next_working(edge));
-            let moved = (
-                office.add(edge, span("1d1h")),
-                office.subtract(edge, span("1d1h")),
-            );
+            let moved = (office.add(edge, span("1d1h")), office.subtract(edge, span("1d1h")));
             let _ = (answers, moved);
         }
         assert_eq!(office.add(DateTime::<Utc>::MAX_UTC, span("9h")), None);
@@ -878,10 +763,7 @@ mod tests {
     fn oracle_owner(calendar: &Calendar, at: DateTime<Utc>) -> Option<(NaiveDate, NaiveDateTime)> {
         let local = at.with_timezone(&calendar.timezone).naive_local();
         let minute = local.hour() * 60 + local.minute();
-        let days = [
-            (local.date(), minute),
-            (local.date().pred_opt().unwrap(), minute + 1440),
-        ];
+        let days = [(local.date(), minute), (local.date().pred_opt().unwrap(), minute + 1440)];
         let works = |(day, minute): &(NaiveDate, u32)| {
             let mut windows =
                 calendar.windows[day.weekday().num_days_from_monday() as usize].iter();
@@ -970,19 +852,9 @@ mod tests {
             |(change, windows, holidays, minute)| {
                 let (timezone, day) = CHANGES[change];
                 let day: NaiveDate = day.parse().unwrap();
-                let holidays = holidays
-                    .iter()
-                    .map(|off| day + Duration::days(*off))
-                    .collect();
+                let holidays = holidays.iter().map(|off| day + Duration::days(*off)).collect();
                 let noon = day.and_hms_opt(12, 0, 0).unwrap().and_utc();
-                (
-                    Calendar {
-                        timezone,
-                        windows,
-                        holidays,
-                    },
-                    noon + minutes(minute),
-                )
+                (Calendar { timezone, windows, holidays }, noon + minutes(minute))
             },
         )
     }

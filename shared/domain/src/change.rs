@@ -1,7 +1,8 @@
-//! What a commit records: facts in the past tense, each holding everything a reader of the stream needs.
+//! What a commit records: facts in the past tense, each holding everything a reader of the stream
+//! needs.
 //!
-//! A consumer works from the commit row alone, so a change that replaces something already counted carries what was
-//! counted before (`was`), whole.
+//! A consumer works from the commit row alone, so a change that replaces something already counted
+//! carries what was counted before (`was`), whole.
 
 use crate::{
     clock::{Clock, Credit},

@@ -1,8 +1,9 @@
 //! A clock of a handoff: when it is due, what happens on the way, and how it ended.
 //!
-//! A clock's steps are instants fixed when the clock starts, on the configuration the handoff opened with, so a running
-//! clock is never re-timed by an edit and the sweep needs nothing but the row. Steps count from the deadline, never from
-//! when the step before happened to run: lateness cannot accumulate.
+//! A clock's steps are instants fixed when the clock starts, on the configuration the handoff
+//! opened with, so a running clock is never re-timed by an edit and the sweep needs nothing but the
+//! row. Steps count from the deadline, never from when the step before happened to run: lateness
+//! cannot accumulate.
 
 use crate::{
     calendar::{self, Calendar},
@@ -130,7 +131,8 @@ pub struct Clock {
 pub type NamedCalendar<'a> = Option<(&'a CalendarKey, &'a Calendar)>;
 
 impl Clock {
-    /// Starts a clock; `None` when it counts back from a meeting nobody has set, or its calendar never works.
+    /// Starts a clock; `None` when it counts back from a meeting nobody has set, or its calendar
+    /// never works.
     pub fn start(
         rule: &ClockRule,
         calendar: NamedCalendar<'_>,
@@ -148,9 +150,7 @@ impl Clock {
         let mut steps = Vec::with_capacity(rule.ladder.len() + 1);
         for (index, rung) in rule.ladder.iter().enumerate() {
             let at = match rung.at {
-                RungTime::Share(percent) => {
-                    calendar::share(hours, triggered_at, due_at, percent)
-                }
+                RungTime::Share(percent) => calendar::share(hours, triggered_at, due_at, percent),
                 RungTime::Breach => due_at,
                 RungTime::After(span) => calendar::after(hours, due_at, span)?,
             };

@@ -1,6 +1,8 @@
-//! A commit: one change of one handoff, with who did it, why, and everything a reader of the stream needs.
+//! A commit: one change of one handoff, with who did it, why, and everything a reader of the stream
+//! needs.
 //!
-//! Commit rows are the outbox, the archive and the source of every number. A reader never looks at later state.
+//! Commit rows are the outbox, the archive and the source of every number. A reader never looks at
+//! later state.
 
 use crate::{
     change::Change,
@@ -120,10 +122,12 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// What it is about.
     pub about: About,
-    /// On an opening: what the journey's previous handoff was about, and whether this is the first in its lane.
+    /// On an opening: what the journey's previous handoff was about, and whether this is the first
+    /// in its lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
-    /// Personal data and free text, erasable without touching history: notes, comments, changed package values.
+    /// Personal data and free text, erasable without touching history: notes, comments, changed
+    /// package values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub personal: BTreeMap<String, serde_json::Value>,
 }

@@ -1,8 +1,9 @@
 //! The one place where it is decided what happens to a handoff.
 //!
-//! `decide` is a plain function of the stored state, the command, the configuration and the time. The same inputs give
-//! the same changes, so a lost race is answered by deciding again on the new truth. A refusal is data whose `Display` is the
-//! sentence a person reads; a source's fact is never refused, only recorded.
+//! `decide` is a plain function of the stored state, the command, the configuration and the time.
+//! The same inputs give the same changes, so a lost race is answered by deciding again on the new
+//! truth. A refusal is data whose `Display` is the sentence a person reads; a source's fact is
+//! never refused, only recorded.
 
 mod clocks;
 mod touching;
@@ -186,7 +187,8 @@ pub enum Refusal {
 /// Decides what a command changes.
 ///
 /// # Errors
-/// A [`Refusal`], as a sentence; `Nothing` when the command is already fulfilled, which a retry takes for success.
+/// A [`Refusal`], as a sentence; `Nothing` when the command is already fulfilled, which a retry
+/// takes for success.
 pub fn decide(
     handoff: &Handoff,
     command: Command,
@@ -240,11 +242,7 @@ fn listed(said: &str, list: &[String], what: &'static str) -> Result<(), Refusal
 }
 
 fn credit(handoff: &Handoff) -> Credit {
-    Credit {
-        owner: handoff.owner.clone(),
-        pool: handoff.pool.clone(),
-        rule: handoff.rule.clone(),
-    }
+    Credit { owner: handoff.owner.clone(), pool: handoff.pool.clone(), rule: handoff.rule.clone() }
 }
 
 fn standing(
@@ -380,7 +378,8 @@ fn recycle(
     Ok(vec![Change::Recycled { to, reason }])
 }
 
-/// Joins a second trigger; a hotter one upgrades the handoff, and its clocks count from that trigger.
+/// Joins a second trigger; a hotter one upgrades the handoff, and its clocks count from that
+/// trigger.
 fn join(
     handoff: &Handoff,
     kind: TypeKey,
@@ -420,7 +419,6 @@ fn update(
     changes.insert(0, Change::Updated { score, amount, meeting_at, completeness });
     Ok(changes)
 }
-
 
 #[cfg(test)]
 mod tests;

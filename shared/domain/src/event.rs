@@ -1,7 +1,8 @@
 //! What sources say, in this system's own closed vocabulary.
 //!
-//! A connector turns authentic bytes into these; nothing downstream knows which vendor spoke. Every event is a
-//! fact with the time it occurred: state is decided by that time, never by when it arrived.
+//! A connector turns authentic bytes into these; nothing downstream knows which vendor spoke. Every
+//! event is a fact with the time it occurred: state is decided by that time, never by when it
+//! arrived.
 
 use crate::{money::Money, subject::Subject};
 use chrono::{DateTime, Utc};
@@ -74,7 +75,8 @@ pub struct SourceEvent {
     pub outcome: Option<String>,
     /// Everything else, by template field or, unmapped, by the source's own name.
     pub fields: BTreeMap<String, serde_json::Value>,
-    /// Whether the source sent only an id and a property, so that the rest is still to be read back.
+    /// Whether the source sent only an id and a property, so that the rest is still to be read
+    /// back.
     pub thin: bool,
     /// Whether it came from an import: its clock starts now, not when the record was made.
     pub import: bool,
@@ -96,7 +98,8 @@ pub struct Occurrence {
 }
 
 impl SourceEvent {
-    /// Decides when the event occurred: the source's time if it is sane, else `received_at`, flagged.
+    /// Decides when the event occurred: the source's time if it is sane, else `received_at`,
+    /// flagged.
     pub fn occurrence(&self, received_at: DateTime<Utc>) -> Occurrence {
         let Some(at) = self.occurred_at else {
             return Occurrence { at: received_at, suspect: false };

@@ -1,7 +1,8 @@
 //! A handoff: its state, and the one fold that makes it from changes.
 //!
-//! The stored row is this struct; the stored history is [`Change`]s; folding the second gives the first, and a test says so.
-//! No personal data is in either: names, addresses and free text live in the package and in a commit's erasable part.
+//! The stored row is this struct; the stored history is [`Change`]s; folding the second gives the
+//! first, and a test says so. No personal data is in either: names, addresses and free text live in
+//! the package and in a commit's erasable part.
 
 use crate::{
     clock::{Clock, ClockState, Credit},
@@ -173,7 +174,8 @@ pub enum Why {
 }
 
 impl Handoff {
-    /// Tells when something next happens to it unless somebody acts, and why: the sort key of the `due` index.
+    /// Tells when something next happens to it unless somebody acts, and why: the sort key of the
+    /// `due` index.
     pub fn next_deadline(&self) -> Option<(DateTime<Utc>, Why)> {
         if !self.stage.is_open() {
             return None;
@@ -269,7 +271,12 @@ impl Handoff {
                     clock.steps.retain(|step| step.n != *n);
                     if clock.state == ClockState::Breached {
                         let told = &mut clock.told;
-                        told.extend(to.iter().filter(|who| !told.contains(who)).cloned().collect::<Vec<_>>());
+                        told.extend(
+                            to.iter()
+                                .filter(|who| !told.contains(who))
+                                .cloned()
+                                .collect::<Vec<_>>(),
+                        );
                     }
                 }
             }
@@ -315,13 +322,7 @@ impl Handoff {
         }
     }
 
-    fn stop_clock(
-        &mut self,
-        name: &str,
-        at: DateTime<Utc>,
-        late: bool,
-        credit: Credit,
-    ) {
+    fn stop_clock(&mut self, name: &str, at: DateTime<Utc>, late: bool, credit: Credit) {
         let Some(clock) = self.clock_mut(name) else { return };
         clock.met_at = Some(at);
         clock.steps.clear();

@@ -1,7 +1,8 @@
 //! Ids are types, so that a rep is never passed where a pool is meant.
 //!
-//! Ids of things this system makes (handoff, journey, receipt, attempt) are ULIDs drawn by `runtime::ids`; ids of things the
-//! organisation names (type, pool, rep, source, lane) are the keys of its configuration.
+//! Ids of things this system makes (handoff, journey, receipt, attempt) are ULIDs drawn by
+//! `runtime::ids`; ids of things the organisation names (type, pool, rep, source, lane) are the
+//! keys of its configuration.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

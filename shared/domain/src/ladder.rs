@@ -1,8 +1,9 @@
 //! What a sweep does to a handoff whose time has come.
 //!
-//! Every step happens once, in order, never early. After an outage a handoff moves to its current step and the ones it
-//! missed are recorded, so that nobody is paged for what is long over. A step with nobody to tell does not wait: the next
-//! one is taken at once. Steps were fixed from the deadline, so a late sweep delays nothing that follows.
+//! Every step happens once, in order, never early. After an outage a handoff moves to its current
+//! step and the ones it missed are recorded, so that nobody is paged for what is long over. A step
+//! with nobody to tell does not wait: the next one is taken at once. Steps were fixed from the
+//! deadline, so a late sweep delays nothing that follows.
 
 use crate::{
     change::Change,
@@ -15,11 +16,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 /// Decides what is due by `now`; `None` when nothing is.
-pub(crate) fn tick(
-    handoff: &Handoff,
-    active: &Config,
-    now: DateTime<Utc>,
-) -> Option<Vec<Change>> {
+pub(crate) fn tick(handoff: &Handoff, active: &Config, now: DateTime<Utc>) -> Option<Vec<Change>> {
     if !handoff.stage.is_open() {
         return None;
     }
@@ -30,13 +27,15 @@ pub(crate) fn tick(
     if let Some(routing) = handoff.routing.as_ref().filter(|routing| routing.retry_at <= now) {
         let asked = changes.iter().any(|change| matches!(change, Change::RoutingRequested { .. }));
         if !asked && Verb::RequestRouting.leads(handoff.stage).is_some() {
-            changes.push(Change::RoutingRequested { routing: again(routing, active, now), had: None });
+            changes
+                .push(Change::RoutingRequested { routing: again(routing, active, now), had: None });
         }
     }
     (!changes.is_empty()).then_some(changes)
 }
 
-/// Takes the rungs of one clock that are due: the breach always, of the others those of the latest instant.
+/// Takes the rungs of one clock that are due: the breach always, of the others those of the latest
+/// instant.
 fn climb(
     handoff: &Handoff,
     clock: &Clock,

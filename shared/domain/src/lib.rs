@@ -1,8 +1,8 @@
 //! The handoff domain: every decision this system takes, as plain functions.
 //!
-//! Nothing in here reads a clock, a table, a socket, an environment variable or a random number: `now` is an
-//! argument, and the dependency list is the proof. The same inputs always give the same changes, which is what makes
-//! retries, replays and the simulator possible.
+//! Nothing in here reads a clock, a table, a socket, an environment variable or a random number:
+//! `now` is an argument, and the dependency list is the proof. The same inputs always give the same
+//! changes, which is what makes retries, replays and the simulator possible.
 
 pub mod calendar;
 pub mod change;

@@ -14,9 +14,11 @@ pub struct Money {
 }
 
 impl Money {
-    /// Reads a decimal text as CRMs send it (`50000`, `50000.0`, `1234.56`); `None` when it is not a number.
+    /// Reads a decimal text as CRMs send it (`50000`, `50000.0`, `1234.56`); `None` when it is not
+    /// a number.
     ///
-    /// Two decimals are kept, more are cut: CRMs send at most two for the currencies they report here.
+    /// Two decimals are kept, more are cut: CRMs send at most two for the currencies they report
+    /// here.
     pub fn from_decimal(text: &str, currency: &str) -> Option<Self> {
         let text = text.trim();
         let (sign, digits) = match text.strip_prefix('-') {

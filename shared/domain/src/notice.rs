@@ -73,7 +73,14 @@ impl<'a> Writer<'a> {
             Change::Stepped { clock, n, act: Act::Remind, deadline, to, .. } => {
                 self.reminder(Rungs::of(self.config, &self.commit.about, clock, *n), *deadline, to)
             }
-            Change::Stepped { clock, n, act: act @ (Act::Tell | Act::Escalate), deadline, to, .. } => {
+            Change::Stepped {
+                clock,
+                n,
+                act: act @ (Act::Tell | Act::Escalate),
+                deadline,
+                to,
+                ..
+            } => {
                 let rungs = Rungs::of(self.config, &self.commit.about, clock, *n);
                 self.missed(rungs, *act, *deadline, to)
             }

@@ -1,7 +1,9 @@
-//! The package: everything the receiving team needs, value by value, with where each came from and when.
+//! The package: everything the receiving team needs, value by value, with where each came from and
+//! when.
 //!
-//! A value's time decides, not its arrival: a late, older value never overwrites a newer one, so the package is a function
-//! of the set of events. This is one of the two places that hold personal data.
+//! A value's time decides, not its arrival: a late, older value never overwrites a newer one, so
+//! the package is a function of the set of events. This is one of the two places that hold personal
+//! data.
 
 use crate::{config::FieldRule, event::SourceEvent, subject::Subject};
 use chrono::{DateTime, Utc};
@@ -61,7 +63,8 @@ impl Package {
         self.put(said, by, at)
     }
 
-    /// Takes values by field; empty ones say nothing, older ones lose; returns the names of those that changed.
+    /// Takes values by field; empty ones say nothing, older ones lose; returns the names of those
+    /// that changed.
     pub fn put(
         &mut self,
         said: BTreeMap<String, serde_json::Value>,
@@ -88,7 +91,8 @@ impl Package {
         self.subject = earlier.subject.clone();
         self.subject.absorb(&own);
         if own.id.is_some() {
-            (self.subject.crm, self.subject.object, self.subject.id) = (own.crm, own.object, own.id);
+            (self.subject.crm, self.subject.object, self.subject.id) =
+                (own.crm, own.object, own.id);
         }
         for (name, value) in &earlier.values {
             self.values.entry(name.clone()).or_insert_with(|| value.clone());

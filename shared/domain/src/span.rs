@@ -92,9 +92,7 @@ impl Span {
         let span = Self { days, seconds };
         let day_seconds = u64::from(days) * DAY_SECONDS;
         if day_seconds.saturating_add(seconds) > SPAN_DAYS_MAX * DAY_SECONDS {
-            return Err(SpanError::TooLong {
-                found: span.to_string(),
-            });
+            return Err(SpanError::TooLong { found: span.to_string() });
         }
         Ok(span)
     }
@@ -125,12 +123,8 @@ impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let unreadable = || SpanError::Unreadable {
-            found: text.to_owned(),
-        };
-        let too_long = || SpanError::TooLong {
-            found: text.to_owned(),
-        };
+        let unreadable = || SpanError::Unreadable { found: text.to_owned() };
+        let too_long = || SpanError::TooLong { found: text.to_owned() };
         let mut days = 0_u64;
         let mut seconds = 0_u64;
         for (number, unit) in parts(text).ok_or_else(unreadable)? {
@@ -143,9 +137,7 @@ impl FromStr for Span {
             };
             // Only digits got here, so a number that does not parse is one that does not fit.
             let number = number.parse::<u64>().map_err(|_| too_long())?;
-            let added = number
-                .checked_mul(factor)
-                .and_then(|part| total.checked_add(part));
+            let added = number.checked_mul(factor).and_then(|part| total.checked_add(part));
             *total = added.ok_or_else(too_long)?;
         }
         let days = u32::try_from(days).map_err(|_| too_long())?;
@@ -161,11 +153,7 @@ fn parts(text: &str) -> Option<Vec<(&str, char)>> {
     let Some((date, time)) = iso.split_once('T') else {
         return numbers(iso, "WD", "wd");
     };
-    let mut parts = if date.is_empty() {
-        Vec::new()
-    } else {
-        numbers(date, "WD", "wd")?
-    };
+    let mut parts = if date.is_empty() { Vec::new() } else { numbers(date, "WD", "wd")? };
     parts.extend(numbers(time, "HMS", "hms")?);
     Some(parts)
 }
@@ -178,9 +166,7 @@ fn numbers<'a>(text: &'a str, units: &str, letters: &str) -> Option<Vec<(&'a str
     while !rest.is_empty() {
         let digits = rest.find(|character: char| !character.is_ascii_digit())?;
         let unit = rest[digits..].chars().next()?;
-        let place = expected
-            .iter()
-            .position(|(accepted, _)| *accepted == unit)?;
+        let place = expected.iter().position(|(accepted, _)| *accepted == unit)?;
         if digits == 0 {
             return None;
         }
@@ -254,9 +240,7 @@ impl FromStr for Window {
     type Err = WindowError;
 
     fn from_str(text: &str) -> Result<Self, WindowError> {
-        let unreadable = || WindowError::Unreadable {
-            found: text.to_owned(),
-        };
+        let unreadable = || WindowError::Unreadable { found: text.to_owned() };
         let (from, to) = text.split_once('-').ok_or_else(unreadable)?;
         let from_minute = minutes(from.trim()).ok_or_else(unreadable)?;
         let mut to_minute = minutes(to.trim()).ok_or_else(unreadable)?;
@@ -264,17 +248,12 @@ impl FromStr for Window {
             return Err(unreadable());
         }
         if to_minute == from_minute {
-            return Err(WindowError::Empty {
-                found: text.to_owned(),
-            });
+            return Err(WindowError::Empty { found: text.to_owned() });
         }
         if to_minute < from_minute {
             to_minute += DAY_MINUTES;
         }
-        Ok(Self {
-            from_minute,
-            to_minute,
-        })
+        Ok(Self { from_minute, to_minute })
     }
 }
 
@@ -296,14 +275,7 @@ impl fmt::Display for Window {
         if to > DAY_MINUTES && to - DAY_MINUTES < from {
             to -= DAY_MINUTES;
         }
-        write!(
-            formatter,
-            "{:02}:{:02}-{:02}:{:02}",
-            from / 60,
-            from % 60,
-            to / 60,
-            to % 60
-        )
+        write!(formatter, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
     }
 }
 
@@ -400,14 +372,8 @@ mod tests {
             "5µ",
         ] {
             let sentence = refusal(text);
-            assert!(
-                sentence.starts_with(&format!("\"{text}\" is not a length")),
-                "{sentence}"
-            );
-            assert!(
-                sentence.contains("1h30m") && sentence.contains("PT5M"),
-                "{sentence}"
-            );
+            assert!(sentence.starts_with(&format!("\"{text}\" is not a length")), "{sentence}");
+            assert!(sentence.contains("1h30m") && sentence.contains("PT5M"), "{sentence}");
         }
     }
 
@@ -415,14 +381,7 @@ mod tests {
     fn more_than_3660_days_are_refused() {
         check("3660d", 3660, 0, "3660d");
         check("87840h", 0, 316_224_000, "87840h");
-        for text in [
-            "3661d",
-            "3660d1s",
-            "87841h",
-            "523w",
-            "99999999999999999999999s",
-            "P4000D",
-        ] {
+        for text in ["3661d", "3660d1s", "87841h", "523w", "99999999999999999999999s", "P4000D"] {
             assert_eq!(
                 refusal(text),
                 format!("\"{text}\" is too long: a length of time is at most 3660 days")
@@ -436,27 +395,15 @@ mod tests {
     fn a_span_is_a_string_in_a_document() {
         let span: Span = serde_json::from_str("\"PT90M\"").unwrap();
         assert_eq!(serde_json::to_string(&span).unwrap(), "\"1h30m\"");
-        let error = serde_json::from_str::<Span>("\"soon\"")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("\"soon\" is not a length of time"),
-            "{error}"
-        );
+        let error = serde_json::from_str::<Span>("\"soon\"").unwrap_err().to_string();
+        assert!(error.contains("\"soon\" is not a length of time"), "{error}");
     }
 
     #[test]
     fn a_window_is_read_and_written_as_two_times_of_day() {
         let check = |text: &str, from_minute: u16, to_minute: u16, written: &str| {
             let window: Window = text.parse().unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(
-                window,
-                Window {
-                    from_minute,
-                    to_minute
-                },
-                "{text}"
-            );
+            assert_eq!(window, Window { from_minute, to_minute }, "{text}");
             assert_eq!(window.to_string(), written, "{text}");
         };
         check("09:00-17:30", 540, 1050, "09:00-17:30");
@@ -485,10 +432,7 @@ mod tests {
             "0٩:00-17:00",
         ] {
             let sentence = text.parse::<Window>().expect_err(text).to_string();
-            assert!(
-                sentence.starts_with(&format!("\"{text}\" is not a working")),
-                "{sentence}"
-            );
+            assert!(sentence.starts_with(&format!("\"{text}\" is not a working")), "{sentence}");
             assert!(sentence.contains("09:00-17:30"), "{sentence}");
         }
         let sentence = "09:00-09:00".parse::<Window>().unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! Where a handoff stands, and which verbs move it: the whole contract in one table.
 //!
-//! Deliberately absent: any way back from a closed stage. What ended stays ended; new interest opens a new handoff.
+//! Deliberately absent: any way back from a closed stage. What ended stays ended; new interest
+//! opens a new handoff.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -115,7 +116,9 @@ impl Verb {
 
     /// Looks up the stage the verb leads to from `stage`; `None` when the table has no such move.
     pub fn leads(self, stage: Stage) -> Option<Stage> {
-        use Stage::{Accepted, Assigned, Cancelled, Completed, Engaged, Opened, Recycled, Returned};
+        use Stage::{
+            Accepted, Assigned, Cancelled, Completed, Engaged, Opened, Recycled, Returned,
+        };
         match (self, stage) {
             (Self::Assign, Opened | Assigned | Accepted | Engaged) => Some(Assigned),
             (Self::Accept, Assigned) => Some(Accepted),
@@ -157,8 +160,8 @@ impl fmt::Display for Verb {
 mod tests {
     use super::*;
 
-    /// The contract, one line a verb: where it leads from opened, assigned, accepted, engaged, completed, returned,
-    /// recycled, cancelled; `-` is refused.
+    /// The contract, one line a verb: where it leads from opened, assigned, accepted, engaged,
+    /// completed, returned, recycled, cancelled; `-` is refused.
     const CONTRACT: &str = "
         Assign          assigned  assigned  assigned  assigned  -         -         -        -
         Accept          -         accepted  -         -         -         -         -        -

@@ -1,7 +1,8 @@
 //! Who or what a handoff is about, and the references by which the outside knows them.
 //!
-//! Lead, contact and email select a person's journey; a deal or an account does so only when no person is named
-//! (architecture, decision 7). An email is kept as a hash in keys: the address itself is personal data and lives in the package.
+//! Lead, contact and email select a person's journey; a deal or an account does so only when no
+//! person is named (architecture, decision 7). An email is kept as a hash in keys: the address
+//! itself is personal data and lives in the package.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -29,7 +30,8 @@ impl ObjectKind {
         matches!(self, Self::Lead | Self::Contact | Self::Email)
     }
 
-    /// Reads the word the generic hook and the mappings use; `opportunity` and `company` are understood too.
+    /// Reads the word the generic hook and the mappings use; `opportunity` and `company` are
+    /// understood too.
     pub fn from_word(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {
             "lead" => Some(Self::Lead),
@@ -139,7 +141,8 @@ impl Subject {
         self.all_references().into_iter().find(|reference| reference.object == object)
     }
 
-    /// Takes what `newer` knows and this does not contradict: later values win, absent ones change nothing.
+    /// Takes what `newer` knows and this does not contradict: later values win, absent ones change
+    /// nothing.
     pub fn absorb(&mut self, newer: &Subject) {
         let mut references = self.all_references();
         references.extend(newer.all_references());
@@ -160,8 +163,7 @@ impl Subject {
             }
         }
         if self.id.is_none() {
-            (self.crm, self.object, self.id) =
-                (newer.crm.clone(), newer.object, newer.id.clone());
+            (self.crm, self.object, self.id) = (newer.crm.clone(), newer.object, newer.id.clone());
         }
     }
 }

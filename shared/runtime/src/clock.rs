@@ -32,48 +32,29 @@ pub struct Clock {
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Scaled {
-        start: DateTime<Utc>,
-        begun: Instant,
-        speed: f64,
-    },
+    Scaled { start: DateTime<Utc>, begun: Instant, speed: f64 },
     Virtual(Arc<Mutex<Virtual>>),
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self {
-            source: Source::System,
-        }
+        Self { source: Source::System }
     }
 
     /// A clock that shows `start` now and runs `speed` times as fast as the real one.
     pub fn scaled(start: DateTime<Utc>, speed: f64) -> Self {
         let (begun, speed) = (Instant::now(), speed.max(SLOWEST));
-        Self {
-            source: Source::Scaled {
-                start,
-                begun,
-                speed,
-            },
-        }
+        Self { source: Source::Scaled { start, begun, speed } }
     }
 
     /// A virtual clock that shows `start` until its hand moves it.
     pub fn hand(start: DateTime<Utc>) -> (Self, Hand) {
         let (parked, arrivals) = mpsc::unbounded_channel();
         let now = start.trunc_subsecs(3);
-        let bench = Virtual {
-            now,
-            sleepers: BTreeMap::new(),
-            next_id: 0,
-            parked,
-        };
+        let bench = Virtual { now, sleepers: BTreeMap::new(), next_id: 0, parked };
         let bench = Arc::new(Mutex::new(bench));
-        let clock = Self {
-            source: Source::Virtual(Arc::clone(&bench)),
-        };
+        let clock = Self { source: Source::Virtual(Arc::clone(&bench)) };
         (clock, Hand { bench, arrivals })
     }
 
@@ -81,11 +62,7 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         let now = match &self.source {
             Source::System => system_now(),
-            Source::Scaled {
-                start,
-                begun,
-                speed,
-            } => {
+            Source::Scaled { start, begun, speed } => {
                 let elapsed_ms = (begun.elapsed().as_secs_f64() * speed * 1_000.0) as i64;
                 TimeDelta::try_milliseconds(elapsed_ms)
                     .and_then(|elapsed| start.checked_add_signed(elapsed))
@@ -119,10 +96,7 @@ impl Clock {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the system clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system clock")]
 fn system_now() -> DateTime<Utc> {
     Utc::now()
 }
@@ -202,11 +176,8 @@ impl Hand {
     /// Lists the sleepers in the order in which they are to be woken.
     pub fn sleepers(&self) -> Vec<Sleeper> {
         let bench = lock(&self.bench);
-        let mut sleepers: Vec<Sleeper> = bench
-            .sleepers
-            .iter()
-            .map(|(&id, &(at, _))| Sleeper { at, id })
-            .collect();
+        let mut sleepers: Vec<Sleeper> =
+            bench.sleepers.iter().map(|(&id, &(at, _))| Sleeper { at, id }).collect();
         sleepers.sort_unstable();
         sleepers
     }
@@ -272,11 +243,7 @@ mod tests {
         hand.move_to(at("2026-01-05T00:01:00Z"));
         assert_eq!(clock.clone().now(), at("2026-01-05T00:01:00Z"));
         hand.move_to(at("2026-01-04T00:00:00Z"));
-        assert_eq!(
-            hand.now(),
-            at("2026-01-05T00:01:00Z"),
-            "time never goes back"
-        );
+        assert_eq!(hand.now(), at("2026-01-05T00:01:00Z"), "time never goes back");
     }
 
     #[tokio::test]
@@ -292,20 +259,13 @@ mod tests {
         let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
         let mut late = sleep_then_read(&clock, "2026-01-05T00:00:20Z");
         let mut early = sleep_then_read(&clock, "2026-01-05T00:00:10Z");
-        let Turn::Parked(late_place) = hand.turn(&mut late).await else {
-            panic!("should park")
-        };
-        let Turn::Parked(early_place) = hand.turn(&mut early).await else {
-            panic!("should park")
-        };
+        let Turn::Parked(late_place) = hand.turn(&mut late).await else { panic!("should park") };
+        let Turn::Parked(early_place) = hand.turn(&mut early).await else { panic!("should park") };
         assert_eq!(hand.sleepers(), [early_place, late_place]);
 
         hand.move_to(early_place.at);
         assert!(hand.wake(early_place));
-        assert_eq!(
-            hand.turn(&mut early).await,
-            Turn::Returned(at("2026-01-05T00:00:10Z"))
-        );
+        assert_eq!(hand.turn(&mut early).await, Turn::Returned(at("2026-01-05T00:00:10Z")));
         assert_eq!(hand.sleepers(), [late_place]);
         drop(late);
         assert_eq!(hand.sleepers(), [], "a dropped invocation sleeps no more");
@@ -316,14 +276,10 @@ mod tests {
     async fn a_sleeper_woken_early_parks_again() {
         let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
         let mut invocation = sleep_then_read(&clock, "2026-01-05T00:00:10Z");
-        let Turn::Parked(first) = hand.turn(&mut invocation).await else {
-            panic!("should park")
-        };
+        let Turn::Parked(first) = hand.turn(&mut invocation).await else { panic!("should park") };
         hand.move_to(at("2026-01-05T00:00:09Z"));
         hand.wake(first);
-        let Turn::Parked(again) = hand.turn(&mut invocation).await else {
-            panic!("too early")
-        };
+        let Turn::Parked(again) = hand.turn(&mut invocation).await else { panic!("too early") };
         assert_eq!(again.at, at("2026-01-05T00:00:10Z"));
     }
 
@@ -333,10 +289,7 @@ mod tests {
         let begun = Instant::now();
         clock.sleep_until(at("2026-01-05T00:00:30Z")).await;
         assert!(clock.now() >= at("2026-01-05T00:00:30Z"), "never early");
-        assert!(
-            begun.elapsed() >= Duration::from_millis(29),
-            "and not at once"
-        );
+        assert!(begun.elapsed() >= Duration::from_millis(29), "and not at once");
         assert!(!clock.is_system());
     }
 

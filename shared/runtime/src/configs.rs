@@ -1,7 +1,7 @@
 //! The configuration in force, and the ones handoffs were opened with, read once and kept.
 //!
-//! Versions are immutable, so they are kept for good; which one is active is asked again every half minute, so that a push takes
-//! effect everywhere within that time without a read per event.
+//! Versions are immutable, so they are kept for good; which one is active is asked again every half
+//! minute, so that a push takes effect everywhere within that time without a read per event.
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{Config, config, routing::Rules};

@@ -1,7 +1,8 @@
 //! The one place that reads the environment, and the SDK clients made of it.
 //!
-//! In the cloud: credentials and region from the variables Lambda sets (no chain is walked), TLS by rustls on ring, one HTTP client for
-//! all services. On a laptop: plain HTTP to loopback endpoints. The clients are the real ones either way.
+//! In the cloud: credentials and region from the variables Lambda sets (no chain is walked), TLS by
+//! rustls on ring, one HTTP client for all services. On a laptop: plain HTTP to loopback endpoints.
+//! The clients are the real ones either way.
 
 use crate::{Bus, Secrets, Topic};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
@@ -9,6 +10,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use std::collections::BTreeMap;
 use store::Store;
 
 /// A variable that is not set.
@@ -133,4 +135,31 @@ fn optional(name: &'static str) -> Option<String> {
 
 fn needed(name: &'static str) -> Result<String, Unset> {
     optional(name).ok_or(Unset(name))
+}
+
+/// Reads who holds which desk token: `TOKENS` is `hash=person,hash=person`, each hash the SHA-256
+/// of a token in hexadecimal.
+pub fn desk_tokens() -> BTreeMap<String, String> {
+    tokens(&optional("TOKENS").unwrap_or_default())
+}
+
+fn tokens(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+    let said = pairs.map(|(hash, person)| (hash.trim().to_lowercase(), person.trim().to_owned()));
+    said.filter(|(hash, person)| hash.len() == 64 && !person.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_hashes_and_people() {
+        let (one, two) = ("a".repeat(64), "B".repeat(64));
+        let read =
+            tokens(&format!("{one}=amara, {two} = ben ,short=carla,{}=,nonsense", "c".repeat(64)));
+        let expected = [(one, "amara".to_owned()), (two.to_lowercase(), "ben".to_owned())];
+        assert_eq!(read, expected.into());
+        assert!(tokens("").is_empty());
+    }
 }

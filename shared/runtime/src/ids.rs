@@ -23,16 +23,12 @@ enum Source {
 impl Ids {
     /// Ids nobody can predict.
     pub fn random() -> Self {
-        Self {
-            source: Source::Random,
-        }
+        Self { source: Source::Random }
     }
 
     /// The same ids for the same seed and order of draws.
     pub fn seeded(seed: u64) -> Self {
-        Self {
-            source: Source::Seeded(Arc::new(Mutex::new(seed))),
-        }
+        Self { source: Source::Seeded(Arc::new(Mutex::new(seed))) }
     }
 
     /// Makes a ULID: 26 characters that sort by `now`'s millisecond, 80 bits of them random.
@@ -40,9 +36,7 @@ impl Ids {
         // Before 1970 there is no millisecond to encode; such an id sorts first.
         let timestamp_ms = u64::try_from(now.timestamp_millis()).unwrap_or(0);
         let mut text = [0; ulid::ULID_LEN];
-        Ulid::from_parts(timestamp_ms, self.draw())
-            .array_to_str(&mut text)
-            .to_owned()
+        Ulid::from_parts(timestamp_ms, self.draw()).array_to_str(&mut text).to_owned()
     }
 
     /// Makes a token of 32 hexadecimal characters: a client request token, an attempt's id.
@@ -92,18 +86,10 @@ mod tests {
     #[test]
     fn split_mix_gives_its_published_numbers() {
         let mut state = 1_234_567;
-        let drawn = [
-            split_mix(&mut state),
-            split_mix(&mut state),
-            split_mix(&mut state),
-        ];
+        let drawn = [split_mix(&mut state), split_mix(&mut state), split_mix(&mut state)];
         assert_eq!(
             drawn,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
     }
 
@@ -111,10 +97,7 @@ mod tests {
     fn the_same_seed_draws_the_same_ids() {
         let (one, other) = (Ids::seeded(7), Ids::seeded(7));
         let now = at("2026-01-05T00:00:00Z");
-        assert_eq!(
-            (one.ulid(now), one.token()),
-            (other.ulid(now), other.token())
-        );
+        assert_eq!((one.ulid(now), one.token()), (other.ulid(now), other.token()));
         assert_ne!(one.token(), Ids::seeded(8).token());
     }
 
@@ -128,10 +111,7 @@ mod tests {
     #[test]
     fn a_ulid_carries_its_millisecond_and_sorts_by_it() {
         let ids = Ids::random();
-        let (early, late) = (
-            at("2026-01-05T00:00:00.001Z"),
-            at("2026-01-05T00:00:00.002Z"),
-        );
+        let (early, late) = (at("2026-01-05T00:00:00.001Z"), at("2026-01-05T00:00:00.002Z"));
         let text = ids.ulid(early);
         assert_eq!(text.len(), 26);
         let parsed = Ulid::from_string(&text).unwrap();

@@ -1,7 +1,9 @@
-//! What a function needs besides its decision: configuration, clock, ids, bus, topic, secrets, telemetry.
+//! What a function needs besides its decision: configuration, clock, ids, bus, topic, secrets,
+//! telemetry.
 //!
-//! A function's struct holds only the parts it uses, so its fields read like its permissions. The environment is read in
-//! one place, [`environment`], by each `main.rs`; on a laptop the same parts are built on loopback endpoints.
+//! A function's struct holds only the parts it uses, so its fields read like its permissions. The
+//! environment is read in one place, [`environment`], by each `main.rs`; on a laptop the same parts
+//! are built on loopback endpoints.
 
 pub mod bus;
 pub mod clock;

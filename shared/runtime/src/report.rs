@@ -1,4 +1,5 @@
-//! What a digest is made of: a day's numbers and what is open now. The mail and the desk's page read the same.
+//! What a digest is made of: a day's numbers and what is open now. The mail and the desk's page
+//! read the same.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
@@ -47,6 +48,7 @@ pub async fn open(store: &Store, config: &Config, now: DateTime<Utc>) -> Result<
         for row in store.queue(&QueueKey::Owner(rep.clone()), LOOKED_AT).await? {
             let missed = row.lead.as_ref().filter(|lead| {
                 lead.due_at <= now
+                    && lead.met_at.is_none()
                     && matches!(lead.state, ClockState::Breached | ClockState::Running)
             });
             open.overdue.extend(missed.map(|lead| waiting(&row, lead.due_at)));

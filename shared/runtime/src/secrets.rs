@@ -1,7 +1,9 @@
-//! Secrets of sources: looked up by name, kept for minutes, current and previous both good while one replaces the other.
+//! Secrets of sources: looked up by name, kept for minutes, current and previous both good while
+//! one replaces the other.
 //!
-//! On a laptop every source's secret is the sample one, which the README's curl lines use; anywhere else a configuration
-//! that says `sample` is refused. Secrets are never logged and never in the table.
+//! On a laptop every source's secret is the sample one, which the README's curl lines use; anywhere
+//! else a configuration that says `sample` is refused. Secrets are never logged and never in the
+//! table.
 
 use aws_sdk_secretsmanager::Client;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -90,7 +92,8 @@ impl Secrets {
     }
 }
 
-/// Makes a source's sample secret: `local-<source>-secret`, in Standard Webhooks form for the generic hook.
+/// Makes a source's sample secret: `local-<source>-secret`, in Standard Webhooks form for the
+/// generic hook.
 pub fn sample(key: &SourceKey, kind: SourceKind) -> String {
     let plain = format!("local-{key}-secret");
     match kind {

@@ -1,4 +1,5 @@
-//! Logs: one JSON object a line, ids and never personal data, a failure logged once where it is handled.
+//! Logs: one JSON object a line, ids and never personal data, a failure logged once where it is
+//! handled.
 
 use crate::environment::log_filter;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};

@@ -1,4 +1,5 @@
-//! The topic: mail to managers and reps as designed text, with attributes their subscriptions filter by.
+//! The topic: mail to managers and reps as designed text, with attributes their subscriptions
+//! filter by.
 
 use aws_sdk_sns::{Client, types::MessageAttributeValue};
 

@@ -1,4 +1,5 @@
-//! Configurations: immutable versions, and a pointer to the active one. Parts are kept by content, so an unchanged part is stored once.
+//! Configurations: immutable versions, and a pointer to the active one. Parts are kept by content,
+//! so an unchanged part is stored once.
 
 use crate::{
     Store, StoreError,

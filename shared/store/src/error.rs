@@ -26,7 +26,9 @@ pub enum StoreError {
         id: String,
     },
     /// A row was written by a newer version that older ones must not touch.
-    #[error("the row was written by a newer version of this software (breaks {breaks}): upgrade first")]
+    #[error(
+        "the row was written by a newer version of this software (breaks {breaks}): upgrade first"
+    )]
     TooNew {
         /// The row's `breaks` number.
         breaks: u32,
@@ -82,7 +84,8 @@ impl StoreError {
     }
 }
 
-/// Reads the innermost cause, which names the fault where the outer ones only say that there was one.
+/// Reads the innermost cause, which names the fault where the outer ones only say that there was
+/// one.
 fn deepest(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {

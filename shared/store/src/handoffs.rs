@@ -1,14 +1,17 @@
-//! Handoffs: opening one, changing one, each in a single transaction that holds everything that must move together.
+//! Handoffs: opening one, changing one, each in a single transaction that holds everything that
+//! must move together.
 
 use crate::{
     Store, StoreError,
     item::{Item, number, text, to_item},
     journeys::Observed,
-    keys::{self, DAY_AT, DAY_SHARD, DAY_SHARDS, DUE_AT, DUE_SHARD, DUE_SHARDS, QUEUE_KEY, URGENCY},
+    keys::{
+        self, DAY_AT, DAY_SHARD, DAY_SHARDS, DUE_AT, DUE_SHARD, DUE_SHARDS, QUEUE_KEY, URGENCY,
+    },
     lists::QueueKey,
     rows::Stored,
     seen::Seen,
-    transaction::{Change as RowChange, Guard, Transaction, marked},
+    transaction::{Guard, Transaction, marked},
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -31,13 +34,13 @@ pub struct By {
 /// A change of one handoff, ready to be committed.
 #[derive(Clone, Debug)]
 pub struct Write {
-    before: Option<Stored<Handoff>>,
-    after: Stored<Handoff>,
+    pub(crate) before: Option<Stored<Handoff>>,
+    pub(crate) after: Stored<Handoff>,
     commit: Commit,
     seen: Option<(SourceKey, String, Seen)>,
     package: Option<Stored<Package>>,
-    turn_taken: Option<(PoolId, Candidate)>,
-    turn_given_back: Option<(PoolId, PersonId, u64)>,
+    pub(crate) turn_taken: Option<(PoolId, Candidate)>,
+    pub(crate) turn_given_back: Option<(PoolId, PersonId, u64)>,
     observed: Vec<Observed>,
 }
 
@@ -107,7 +110,13 @@ impl Write {
     }
 
     /// Marks the source's event, or the person's command, as done by this change.
-    pub fn done(mut self, source: &SourceKey, duplicate_key: &str, effect: &str, said: &str) -> Self {
+    pub fn done(
+        mut self,
+        source: &SourceKey,
+        duplicate_key: &str,
+        effect: &str,
+        said: &str,
+    ) -> Self {
         let seen = Seen {
             effect: effect.to_owned(),
             handoff: Some(self.after.id.clone()),
@@ -202,7 +211,8 @@ impl Store {
         Ok((handoff, package))
     }
 
-    /// Reads many handoffs, and their packages if `packages`; absent ones are left out. In the order of `ids`.
+    /// Reads many handoffs, and their packages if `packages`; absent ones are left out. In the
+    /// order of `ids`.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer.
@@ -227,8 +237,8 @@ impl Store {
     /// Commits the opening of a handoff with its claim, journey and references.
     ///
     /// # Errors
-    /// `Duplicate` with the stored answer when its event was done before; `Conflict` when the claim, a reference or the
-    /// journey changed since it was read.
+    /// `Duplicate` with the stored answer when its event was done before; `Conflict` when the
+    /// claim, a reference or the journey changed since it was read.
     pub async fn commit_opening(
         &self,
         mut write: Write,
@@ -237,7 +247,8 @@ impl Store {
         write.commit.lineage = opening.lineage;
         let mut transaction = self.transaction_of(&write)?;
         let handoff = &write.after;
-        self.claim(&mut transaction, handoff, opening.claim_count)?;
+        let claim = keys::claim(&handoff.lane, &handoff.claim);
+        self.hold_claim(&mut transaction, &claim, &handoff.id, opening.claim_count)?;
         self.join_journey(&mut transaction, handoff, &opening.new_references)?;
         transaction.commit(self).await?;
         Ok(write.after.record)
@@ -246,8 +257,9 @@ impl Store {
     /// Commits the change of a handoff.
     ///
     /// # Errors
-    /// `Duplicate` with the stored answer when its cause was done before; `Full` when the rep has no place left;
-    /// `Conflict` when the handoff or the rotation changed since it was read: decide again.
+    /// `Duplicate` with the stored answer when its cause was done before; `Full` when the rep has
+    /// no place left; `Conflict` when the handoff or the rotation changed since it was read: decide
+    /// again.
     pub async fn commit(&self, write: Write) -> Result<Handoff, StoreError> {
         self.transaction_of(&write)?.commit(self).await?;
         Ok(write.after.record)
@@ -287,135 +299,6 @@ impl Store {
         let entry = marked(crate::history::to_item(&key, &write.commit)?, &write.commit.attempt);
         transaction.put(self, Guard::Commit, entry, Some(("attribute_not_exists(pk)", vec![])))
     }
-
-    /// Moves open counts and the rotation when the owner changes, and frees the claim when it ends.
-    fn move_owner(&self, transaction: &mut Transaction, write: &Write) -> Result<(), StoreError> {
-        let Some(before) = &write.before else { return Ok(()) };
-        let after = &write.after;
-        let had = before.owner.as_ref().filter(|_| before.stage.is_open());
-        let has = after.owner.as_ref().filter(|_| after.stage.is_open());
-        if had != has {
-            if let Some(had) = had {
-                self.free_place(transaction, had)?;
-            }
-            if let Some(has) = has {
-                let candidate = write.turn_taken.as_ref().map(|(_, candidate)| candidate);
-                self.take_place(transaction, has, candidate)?;
-            }
-        }
-        if let Some((pool, candidate)) = &write.turn_taken {
-            self.take_turn(transaction, pool, candidate)?;
-        }
-        if let Some((pool, rep, turn)) = &write.turn_given_back {
-            self.give_turn_back(transaction, pool, rep, *turn)?;
-        }
-        if before.stage.is_open() && !after.stage.is_open() {
-            self.release(transaction, after)?;
-        }
-        Ok(())
-    }
-
-    fn free_place(&self, transaction: &mut Transaction, rep: &PersonId) -> Result<(), StoreError> {
-        let change = RowChange {
-            update: "ADD #open :less",
-            names: vec![("#open", "open")],
-            values: vec![(":less", number(-1))],
-            ..RowChange::default()
-        };
-        transaction.update(self, Guard::Changed, &keys::rep(rep), change)
-    }
-
-    fn take_place(
-        &self,
-        transaction: &mut Transaction,
-        rep: &PersonId,
-        candidate: Option<&Candidate>,
-    ) -> Result<(), StoreError> {
-        let mut change = RowChange {
-            update: "ADD #open :more",
-            names: vec![("#open", "open")],
-            values: vec![(":more", number(1))],
-            ..RowChange::default()
-        };
-        if let Some(candidate) = candidate {
-            change.condition = Some("attribute_not_exists(#open) OR #open < :capacity");
-            change.values.push((":capacity", number(candidate.capacity)));
-        }
-        transaction.update(self, Guard::Capacity(rep.clone()), &keys::rep(rep), change)
-    }
-
-    fn take_turn(
-        &self,
-        transaction: &mut Transaction,
-        pool: &PoolId,
-        candidate: &Candidate,
-    ) -> Result<(), StoreError> {
-        let change = RowChange {
-            update: "SET #position = :after",
-            condition: Some(match candidate.position_before {
-                0 => "attribute_not_exists(#position) OR #position = :before",
-                _ => "#position = :before",
-            }),
-            names: vec![("#position", "position")],
-            values: vec![
-                (":before", number(candidate.position_before)),
-                (":after", number(candidate.position_after)),
-            ],
-        };
-        transaction.update(self, Guard::Changed, &keys::member(pool, &candidate.rep), change)
-    }
-
-    fn give_turn_back(
-        &self,
-        transaction: &mut Transaction,
-        pool: &PoolId,
-        rep: &PersonId,
-        turn: u64,
-    ) -> Result<(), StoreError> {
-        let change = RowChange {
-            update: "SET #position = #position - :turn",
-            condition: Some("#position >= :turn"),
-            names: vec![("#position", "position")],
-            values: vec![(":turn", number(turn))],
-        };
-        transaction.update(self, Guard::Changed, &keys::member(pool, rep), change)
-    }
-
-    fn release(&self, transaction: &mut Transaction, handoff: &Handoff) -> Result<(), StoreError> {
-        if handoff.claim.is_empty() {
-            return Ok(());
-        }
-        let change = RowChange {
-            update: "REMOVE #open",
-            condition: Some("#open = :mine"),
-            names: vec![("#open", "open")],
-            values: vec![(":mine", text(handoff.id.as_str()))],
-        };
-        let key = keys::claim(&handoff.lane, &handoff.claim);
-        transaction.update(self, Guard::Changed, &key, change)
-    }
-
-    fn claim(
-        &self,
-        transaction: &mut Transaction,
-        handoff: &Handoff,
-        count: u64,
-    ) -> Result<(), StoreError> {
-        let change = RowChange {
-            update: "SET #open = :mine, #count = :next",
-            condition: Some(match count {
-                0 => "attribute_not_exists(pk)",
-                _ => "attribute_not_exists(#open) AND #count = :count",
-            }),
-            names: vec![("#open", "open"), ("#count", "count")],
-            values: [(":mine", text(handoff.id.as_str())), (":next", number(count + 1))]
-                .into_iter()
-                .chain((count > 0).then(|| (":count", number(count))))
-                .collect(),
-        };
-        let key = keys::claim(&handoff.lane, &handoff.claim);
-        transaction.update(self, Guard::Changed, &key, change)
-    }
 }
 
 /// Makes a handoff's row: the state, and the index keys that apply to it now.
@@ -443,4 +326,3 @@ pub(crate) fn state_item(handoff: &Stored<Handoff>) -> Result<Item, StoreError> 
     item.insert(DAY_AT.to_owned(), number(handoff.opened_at.timestamp_millis()));
     Ok(item)
 }
-

@@ -1,7 +1,8 @@
 //! History: one row a commit, append-only; what the stream carries.
 //!
-//! The entry is one JSON attribute, so that a reader of the stream parses text and not a map of maps; what is personal is an
-//! attribute of its own, so that erasing a person leaves history whole.
+//! The entry is one JSON attribute, so that a reader of the stream parses text and not a map of
+//! maps; what is personal is an attribute of its own, so that erasing a person leaves history
+//! whole.
 
 use crate::{
     Store, StoreError,

@@ -14,7 +14,8 @@ use std::{
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The version of record shapes this software understands; a row that says more was written to break older readers.
+/// The version of record shapes this software understands; a row that says more was written to
+/// break older readers.
 pub(crate) const BREAKS: u32 = 1;
 
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
@@ -35,11 +36,16 @@ pub(crate) fn to_item<T: Serialize>(
     key: &Key,
     record: &T,
 ) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(record)
-        .map_err(|error| StoreError::Malformed { what, reason: error.to_string() })?;
+    let mut item = attributes(what, record)?;
     item.insert(PK.to_owned(), text(&key.pk));
     item.insert(SK.to_owned(), text(&key.sk));
     Ok(item)
+}
+
+/// Makes attributes of a record, without a key.
+pub(crate) fn attributes<T: Serialize>(what: &'static str, record: &T) -> Result<Item, StoreError> {
+    serde_dynamo::aws_sdk_dynamodb_1::to_item(record)
+        .map_err(|error| StoreError::Malformed { what, reason: error.to_string() })
 }
 
 /// Reads a record from an item; refuses what a newer version wrote to break older ones.
@@ -115,6 +121,23 @@ impl Store {
         &self,
         keys: impl IntoIterator<Item = Key>,
     ) -> Result<BTreeMap<Key, Item>, StoreError> {
+        self.get_each(keys, true).await
+    }
+
+    /// Reads many rows at once, at half the price but perhaps a moment old: only for what a
+    /// condition checks again when it is written.
+    pub(crate) async fn get_many_lately(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<BTreeMap<Key, Item>, StoreError> {
+        self.get_each(keys, false).await
+    }
+
+    async fn get_each(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+        consistent: bool,
+    ) -> Result<BTreeMap<Key, Item>, StoreError> {
         let mut wanted: Vec<Key> = keys.into_iter().collect();
         wanted.sort();
         wanted.dedup();
@@ -122,7 +145,7 @@ impl Store {
         for chunk in wanted.chunks(100) {
             let mut asked: Vec<Item> = chunk.iter().map(key_item).collect();
             while !asked.is_empty() {
-                asked = self.get_batch(asked, &mut found).await?;
+                asked = self.get_batch(asked, consistent, &mut found).await?;
             }
         }
         Ok(found)
@@ -131,11 +154,12 @@ impl Store {
     async fn get_batch(
         &self,
         keys: Vec<Item>,
+        consistent: bool,
         found: &mut BTreeMap<Key, Item>,
     ) -> Result<Vec<Item>, StoreError> {
         let asked = KeysAndAttributes::builder()
             .set_keys(Some(keys))
-            .consistent_read(true)
+            .consistent_read(consistent)
             .build()
             .map_err(|error| StoreError::Refused { reason: error.to_string() })?;
         let answer = self

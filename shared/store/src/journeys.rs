@@ -1,13 +1,14 @@
-//! Journeys: which references are one subject, what that subject's handoffs are, and what is claimed.
+//! Journeys: which references are one subject, what that subject's handoffs are, and what is
+//! claimed.
 //!
-//! A reference points to one journey for ever; a merged journey points on to the older one. A claim outlives the handoff that
-//! held it, with a count, so that "first in its lane" is known.
+//! A reference points to one journey for ever; a merged journey points on to the older one. A claim
+//! outlives the handoff that held it, with a count, so that "first in its lane" is known.
 
 use crate::{
-    Store, StoreError, Write,
-    item::{Item, Query, from_item, number, number_of, text, text_of, to_item},
-    keys::{self, HANDOFF_PREFIX, Key, MERGED, SK},
-    transaction::{Change, Guard, Transaction},
+    Store, StoreError,
+    item::{Query, from_item, number, number_of, text, text_of, to_item},
+    keys::{self, HANDOFF_PREFIX, Key},
+    transaction::{Guard, Transaction, marked},
 };
 use chrono::{DateTime, Utc};
 use domain::{AttemptId, Handoff, HandoffId, JourneyId, LaneKey, TypeKey, subject::Reference};
@@ -55,30 +56,9 @@ pub struct Observed {
     pub before_at: Option<DateTime<Utc>>,
 }
 
-/// The merging of a newer journey into an older one.
-pub struct Merge {
-    /// The journey that stays.
-    pub older: JourneyId,
-    /// The journey that ends.
-    pub newer: JourneyId,
-    /// The open handoffs that move with it.
-    pub moved: Vec<MovedHandoff>,
-}
-
-/// One open handoff that moves to the older journey.
-pub struct MovedHandoff {
-    /// Its change of journey.
-    pub write: Write,
-    /// The claim it held.
-    pub lane: LaneKey,
-    /// The claim's key before.
-    pub from: String,
-    /// The claim's key after, and how often that was held; none when the older journey holds one already.
-    pub to: Option<(String, u64)>,
-}
-
 impl Store {
-    /// Finds the journeys references point to, following merges; references nobody knows are left out.
+    /// Finds the journeys references point to, following merges; references nobody knows are left
+    /// out.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer.
@@ -198,7 +178,7 @@ impl Store {
         observed: &Observed,
     ) -> Result<(), StoreError> {
         let key = keys::observed(&observed.reference, &observed.property);
-        let mut item = crate::item::key_item(&key);
+        let mut item = marked(crate::item::key_item(&key), transaction.attempt());
         item.insert("value".to_owned(), number(observed.value));
         item.insert("occurred_at".to_owned(), number(observed.at.timestamp_millis()));
         let mut values = vec![];
@@ -231,7 +211,11 @@ impl Store {
         for reference in new_references {
             self.point(transaction, reference, &handoff.journey)?;
         }
-        Ok(())
+        // A journey with its first handoff is known to nobody yet, so it cannot be ending.
+        match handoff.previous {
+            Some(_) => self.join_head(transaction, &handoff.journey),
+            None => Ok(()),
+        }
     }
 
     fn point(
@@ -258,75 +242,10 @@ impl Store {
     ) -> Result<Vec<Reference>, StoreError> {
         let query = Query {
             condition: "pk = :journey AND begins_with(sk, :reference)",
-            values: vec![
-                (":journey", text(keys::journey(journey))),
-                (":reference", text("REF#")),
-            ],
+            values: vec![(":journey", text(keys::journey(journey))), (":reference", text("REF#"))],
             ..Query::default()
         };
         let items = self.query_all(query).await?;
         items.into_iter().map(|item| from_item("reference", item)).collect()
     }
-
-    /// Merges a newer journey into an older one, open handoffs and claims with it.
-    ///
-    /// # Errors
-    /// `Conflict` when either changed since it was read.
-    pub async fn merge_journeys(
-        &self,
-        merge: &Merge,
-        attempt: &AttemptId,
-    ) -> Result<(), StoreError> {
-        let mut transaction = Transaction::new(attempt);
-        let mut pointer = crate::item::key_item(&keys::merged(&merge.newer));
-        pointer.insert("into".to_owned(), text(merge.older.as_str()));
-        let pointer = crate::transaction::marked(pointer, attempt);
-        let once = Some(("attribute_not_exists(pk)", vec![]));
-        transaction.put(self, Guard::Changed, pointer, once)?;
-        let query = Query {
-            condition: "pk = :journey",
-            values: vec![(":journey", text(keys::journey(&merge.newer)))],
-            ..Query::default()
-        };
-        let rows = self.query_all(query).await?;
-        for mut item in rows.into_iter().filter(|item| !is_pointer(item)).take(50) {
-            item.insert(keys::PK.to_owned(), text(keys::journey(&merge.older)));
-            transaction.put(self, Guard::Changed, item, None)?;
-        }
-        for moved in &merge.moved {
-            self.write_handoff(&mut transaction, &moved.write)?;
-            self.move_claim(&mut transaction, moved)?;
-        }
-        transaction.commit(self).await
-    }
-
-    fn move_claim(
-        &self,
-        transaction: &mut Transaction,
-        moved: &MovedHandoff,
-    ) -> Result<(), StoreError> {
-        let id = || text(moved.write.after().id.as_str());
-        if !moved.from.is_empty() {
-            let change = Change {
-                update: "REMOVE #open",
-                condition: Some("#open = :mine"),
-                names: vec![("#open", "open")],
-                values: vec![(":mine", id())],
-            };
-            let key = keys::claim(&moved.lane, &moved.from);
-            transaction.update(self, Guard::Changed, &key, change)?;
-        }
-        let Some((to, count)) = &moved.to else { return Ok(()) };
-        let change = Change {
-            update: "SET #open = :mine, #count = :next",
-            condition: Some("attribute_not_exists(#open)"),
-            names: vec![("#open", "open"), ("#count", "count")],
-            values: vec![(":mine", id()), (":next", number(count + 1))],
-        };
-        transaction.update(self, Guard::Changed, &keys::claim(&moved.lane, to), change)
-    }
-}
-
-fn is_pointer(item: &Item) -> bool {
-    text_of(item, SK).as_deref() == Some(MERGED)
 }

@@ -1,7 +1,9 @@
 //! Every key of the table, and nothing else.
 //!
-//! Whatever a source chose (ids, duplicate keys, claims) is hashed with its length before it becomes part of a key, so that no
-//! source can write a key of another kind and none is too long.
+//! Whatever a source chose (ids, duplicate keys, claims) is hashed with its length before it
+//! becomes part of a key, so that no source can write a key of another kind and none is too long.
+//! What somebody asks for may be anything: an id longer than this system makes becomes the key of
+//! nothing, not a request the table refuses.
 
 use chrono::NaiveDate;
 use domain::{
@@ -9,6 +11,7 @@ use domain::{
     subject::{ObjectKind, Reference},
 };
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
@@ -41,6 +44,9 @@ pub(crate) const ACTIVE: &str = "ACTIVE";
 pub(crate) const BEAT: &str = "BEAT";
 pub(crate) const HANDOFF_PREFIX: &str = "HANDOFF#";
 
+/// The longest id that stands in a key as it is, in bytes; a ULID has 26.
+const ID_BYTES_MAX: usize = 128;
+
 /// A row's address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -57,7 +63,7 @@ pub(crate) fn state(id: &HandoffId) -> Key {
 }
 
 pub(crate) fn handoff(id: &HandoffId) -> String {
-    format!("{HANDOFF_PREFIX}{id}")
+    format!("{HANDOFF_PREFIX}{}", bounded(id.as_str()))
 }
 
 pub(crate) fn package(id: &HandoffId) -> Key {
@@ -78,7 +84,7 @@ pub(crate) fn observed(reference: &Reference, property: &str) -> Key {
 
 fn reference_pk(reference: &Reference) -> String {
     match reference.object {
-        ObjectKind::Email => format!("REF#email#{}", reference.id),
+        ObjectKind::Email if is_hash(&reference.id) => format!("REF#email#{}", reference.id),
         object => {
             let hash = short(&[&reference.system, &reference.id]);
             format!("REF#{object}#{hash}")
@@ -111,7 +117,7 @@ pub(crate) fn seen(source: &SourceKey, duplicate_key: &str) -> Key {
 }
 
 pub(crate) fn receipt(id: &ReceiptId, part: usize) -> Key {
-    key(format!("RECEIPT#{id}"), format!("PART#{part:04}"))
+    key(format!("RECEIPT#{}", bounded(id.as_str())), format!("PART#{part:04}"))
 }
 
 pub(crate) fn quarantine(at_ms: i64, id: &AttemptId) -> Key {
@@ -179,6 +185,20 @@ fn short(parts: &[&str]) -> String {
     hash(parts)[..32].to_owned()
 }
 
+/// Tells whether an email's id is the hash of an address, and not an address a source gave as an
+/// id.
+fn is_hash(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Keeps an id as it is, or hashes one that is longer than any this system makes.
+fn bounded(id: &str) -> Cow<'_, str> {
+    match id.len() <= ID_BYTES_MAX {
+        true => Cow::Borrowed(id),
+        false => Cow::Owned(hash(&[id])),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,8 +208,26 @@ mod tests {
         let sly = Reference::new("hubspot", ObjectKind::Contact, "7#JOURNEY");
         assert!(!reference(&sly).pk.contains("7#"));
         assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
-        let long = Reference::new("hubspot", ObjectKind::Deal, &"x".repeat(3_000));
-        assert!(reference(&long).pk.len() < 100);
+        for object in [ObjectKind::Deal, ObjectKind::Email] {
+            let long = Reference::new("hubspot", object, &"x".repeat(3_000));
+            assert!(reference(&long).pk.len() < 100);
+        }
+    }
+
+    #[test]
+    fn an_address_is_in_no_key() {
+        let spelt = Reference::new("generic", ObjectKind::Email, "dana@acme.example");
+        assert!(!reference(&spelt).pk.contains("dana"));
+        let hashed = Reference::email("dana@acme.example");
+        assert!(reference(&hashed).pk.ends_with(&hashed.id));
+    }
+
+    #[test]
+    fn an_id_nobody_made_has_a_key_all_the_same() {
+        let long = "x".repeat(3_000);
+        assert!(state(&long.as_str().into()).pk.len() < 100);
+        assert!(receipt(&long.as_str().into(), 0).pk.len() < 100);
+        assert_ne!(handoff(&long.as_str().into()), handoff(&format!("{long}y").as_str().into()));
     }
 
     #[test]

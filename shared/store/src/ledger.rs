@@ -11,7 +11,8 @@ use domain::{AttemptId, PersonId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A batch folded into numbers: counters to add per row, and the checkpoint that makes it count once.
+/// A batch folded into numbers: counters to add per row, and the checkpoint that makes it count
+/// once.
 #[derive(Clone, Debug, Default)]
 pub struct Fold {
     /// The stream's shard.
@@ -71,7 +72,8 @@ impl Store {
         Ok(item.and_then(|item| text_of(&item, "folded_to")))
     }
 
-    /// Adds a batch's numbers and moves the checkpoint, together, if the checkpoint is exactly as read.
+    /// Adds a batch's numbers and moves the checkpoint, together, if the checkpoint is exactly as
+    /// read.
     ///
     /// # Errors
     /// `Conflict` when somebody folded the shard further: read the checkpoint again.

@@ -1,8 +1,10 @@
-//! The only crate that knows a table exists: one DynamoDB table, its keys, its records, its access patterns.
+//! The only crate that knows a table exists: one DynamoDB table, its keys, its records, its access
+//! patterns.
 //!
-//! `Store` is concrete on purpose. Correctness here lives in condition expressions, and only an engine evaluates those, so there is
-//! no trait to fake: on a laptop and in tests the same SDK speaks to an embedded engine on loopback. Methods are named for
-//! what the system wants, not for what DynamoDB does. Every conditional write carries its attempt's id and takes its own id for
+//! `Store` is concrete on purpose. Correctness here lives in condition expressions, and only an
+//! engine evaluates those, so there is no trait to fake: on a laptop and in tests the same SDK
+//! speaks to an embedded engine on loopback. Methods are named for what the system wants, not for
+//! what DynamoDB does. Every conditional write carries its attempt's id and takes its own id for
 //! success, because a lost reply looks like a duplicate. Deliberately absent: any scan.
 
 mod configs;
@@ -14,7 +16,9 @@ mod journeys;
 mod keys;
 mod ledger;
 mod lists;
+mod merges;
 mod meter;
+mod moves;
 mod receipts;
 mod roster;
 mod rows;
@@ -26,9 +30,10 @@ pub use configs::StoredConfig;
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_of, is_commit_key};
-pub use journeys::{Claim, JourneyHandoff, Merge, MovedHandoff, Observed};
+pub use journeys::{Claim, JourneyHandoff, Observed};
 pub use ledger::{DigestClaim, Fold, Quarantined};
 pub use lists::{Due, Lead, QueueKey, QueueRow};
+pub use merges::{Merge, MovedHandoff};
 pub use meter::{Meter, Used};
 pub use receipts::{Receipt, ReceiptKind};
 pub use roster::{MemberRow, RepRow};

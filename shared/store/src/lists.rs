@@ -1,11 +1,12 @@
-//! What is listed: what is due, whose queue holds what, what opened on a day. Three sparse indexes, no scan.
+//! What is listed: what is due, whose queue holds what, what opened on a day. Three sparse indexes,
+//! no scan.
 
 use crate::{
     Store, StoreError,
     item::{Item, Query, from_item, number, number_of, text, text_of},
     keys::{
-        BY_DAY, DAY_SHARD, DAY_SHARDS, DUE, DUE_AT, DUE_SHARD, DUE_SHARDS, HANDOFF_PREFIX, PK, QUEUE,
-        QUEUE_KEY,
+        BY_DAY, DAY_SHARD, DAY_SHARDS, DUE, DUE_AT, DUE_SHARD, DUE_SHARDS, HANDOFF_PREFIX, PK,
+        QUEUE, QUEUE_KEY,
     },
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -59,12 +60,20 @@ pub struct Lead {
     pub due_at: DateTime<Utc>,
     /// How it stands.
     pub state: ClockState,
+    /// When it was stopped, also if too late.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub met_at: Option<DateTime<Utc>>,
 }
 
 impl Lead {
     /// Takes what a queue row shows of a clock.
     pub fn of(clock: &Clock) -> Self {
-        Self { name: clock.name.clone(), due_at: clock.due_at, state: clock.state }
+        let Clock { name, due_at, state, met_at, .. } = clock.clone();
+        Self { name, due_at, state, met_at }
     }
 }
 

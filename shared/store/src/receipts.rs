@@ -1,11 +1,13 @@
-//! Receipts: an authentic request's exact bytes, stored before anything is made of them, kept thirty days.
+//! Receipts: an authentic request's exact bytes, stored before anything is made of them, kept
+//! thirty days.
 //!
-//! A receipt whose events are not all settled keeps a `due` key, so that the sweep hands it back to intake.
+//! A receipt whose events are not all settled keeps a `due` key, so that the sweep hands it back to
+//! intake.
 
 use crate::{
     Store, StoreError,
-    item::{Item, Query, bytes, from_item, gunzip, gzip, number, text, to_item},
-    keys::{self, DUE_AT, DUE_SHARD, DUE_SHARDS, TTL},
+    item::{Item, Query, bytes, from_item, gunzip, gzip, number, text, text_of, to_item},
+    keys::{self, DUE_AT, DUE_SHARD, DUE_SHARDS, SK, TTL},
 };
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use chrono::{DateTime, Duration, Utc};
@@ -27,7 +29,8 @@ pub struct ReceiptKind {
     /// When it came.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub received_at: DateTime<Utc>,
-    /// The headers a reader needs: content type, encoding, the sender's id of the message. Never a signature.
+    /// The headers a reader needs: content type, encoding, the sender's id of the message. Never a
+    /// signature.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// How many rows its bytes fill.
@@ -86,14 +89,15 @@ impl Store {
             values: vec![(":receipt", text(keys::receipt(id, 0).pk))],
             ..Query::default()
         };
-        let mut items = self.query_all(query).await?.into_iter();
+        let items = self.query_all(query).await?;
         let missing = || StoreError::Missing { what: "receipt", id: id.to_string() };
-        let first = items.next().ok_or_else(missing)?;
-        let mut packed = packed_of(&first);
-        let kind: ReceiptKind = from_item("receipt", first)?;
-        for item in items {
-            packed.extend(packed_of(&item));
+        // Without its first part it was never stored; with fewer than it names it is expiring.
+        let first = items.first().filter(|item| is_first(item)).ok_or_else(missing)?;
+        let kind: ReceiptKind = from_item("receipt", first.clone())?;
+        if items.len() != kind.parts {
+            return Err(missing());
         }
+        let packed: Vec<u8> = items.iter().flat_map(packed_of).collect();
         Ok(Receipt { kind, body: gunzip("receipt", &packed)? })
     }
 
@@ -151,6 +155,10 @@ impl Store {
         self.meter.write_of("PutItem", answer.consumed_capacity.as_slice());
         Ok(())
     }
+}
+
+fn is_first(item: &Item) -> bool {
+    text_of(item, SK) == Some(keys::receipt(&ReceiptId::default(), 0).sk)
 }
 
 fn packed_of(item: &Item) -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! Reps and members as the table knows them: open counts, absences, places in a rotation. Who they are is configuration.
+//! Reps and members as the table knows them: open counts, absences, places in a rotation. Who they
+//! are is configuration.
 
 use crate::{
     Store, StoreError,
@@ -29,8 +30,7 @@ impl RepRow {
     /// Tells whether they are away at an instant.
     pub fn absent(&self, now: DateTime<Utc>) -> bool {
         let now = now.timestamp_millis();
-        self.absent_from.is_some_and(|from| from <= now)
-            && self.absent_to.is_none_or(|to| now < to)
+        self.absent_from.is_some_and(|from| from <= now) && self.absent_to.is_none_or(|to| now < to)
     }
 }
 
@@ -43,7 +43,8 @@ pub struct MemberRow {
 }
 
 impl Store {
-    /// Reads how the reps of a pool stand, with one request; reps nobody wrote of yet stand at nothing.
+    /// Reads how the reps of a pool stand, with one request; reps nobody wrote of yet stand at
+    /// nothing. It may be a moment old: capacity and position are conditions of the commit.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer.
@@ -53,7 +54,7 @@ impl Store {
         reps: &[PersonId],
     ) -> Result<BTreeMap<PersonId, (RepRow, MemberRow)>, StoreError> {
         let wanted = reps.iter().flat_map(|rep| [keys::rep(rep), keys::member(pool, rep)]);
-        let mut found = self.get_many(wanted).await?;
+        let mut found = self.get_many_lately(wanted).await?;
         let mut standings = BTreeMap::new();
         for rep in reps {
             let row = found.remove(&keys::rep(rep));

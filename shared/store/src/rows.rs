@@ -1,30 +1,35 @@
-//! Stored records that outlive this version: what they hold beyond what is known here survives a rewrite.
+//! Stored records that outlive this version: what they hold beyond what is known here survives a
+//! rewrite.
+//!
+//! It is kept as the attributes it was read as, of whatever type: bytes, sets and numbers of any
+//! length come back as they were. That holds for a row's own attributes, not for what is added
+//! inside a list or a map that is known.
 
 use crate::{
     StoreError,
     item::{self, Item},
     keys::{DAY_AT, DAY_SHARD, DUE_AT, DUE_SHARD, Key, PK, QUEUE_KEY, SK, TTL, URGENCY},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     ops::{Deref, DerefMut},
 };
 
 /// A record as stored, with the attributes a newer version added.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stored<T> {
     /// The record.
-    #[serde(flatten)]
     pub record: T,
     /// What this version does not know.
-    #[serde(flatten)]
-    unknown: BTreeMap<String, serde_json::Value>,
+    unknown: BTreeMap<String, AttributeValue>,
 }
 
 /// Attributes derived from the record at each write.
 const DERIVED: [&str; 12] = [
-    PK, SK, TTL, DUE_SHARD, DUE_AT, QUEUE_KEY, URGENCY, DAY_SHARD, DAY_AT, "breaks", "attempt", "lead",
+    PK, SK, TTL, DUE_SHARD, DUE_AT, QUEUE_KEY, URGENCY, DAY_SHARD, DAY_AT, "breaks", "attempt",
+    "lead",
 ];
 
 impl<T> Stored<T> {
@@ -41,13 +46,19 @@ impl<T> Stored<T> {
 
 impl<T: Serialize + DeserializeOwned> Stored<T> {
     pub(crate) fn read(what: &'static str, item: Item) -> Result<Self, StoreError> {
-        let mut stored: Self = item::from_item(what, item)?;
-        stored.unknown.retain(|name, _| !DERIVED.contains(&name.as_str()));
-        Ok(stored)
+        let mut unknown: BTreeMap<String, AttributeValue> = item.clone().into_iter().collect();
+        let record: T = item::from_item(what, item)?;
+        let known = item::attributes(what, &record)?;
+        unknown.retain(|name, _| !known.contains_key(name) && !DERIVED.contains(&name.as_str()));
+        Ok(Self { record, unknown })
     }
 
     pub(crate) fn write(&self, what: &'static str, key: &Key) -> Result<Item, StoreError> {
-        item::to_item(what, key, self)
+        let mut item = item::to_item(what, key, &self.record)?;
+        for (name, value) in &self.unknown {
+            item.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        Ok(item)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The table itself, for engines that start empty. In the cloud the deployment template makes the same one, and a test
-//! compares the two.
+//! The table itself, for engines that start empty. In the cloud the deployment template makes the
+//! same one, and a test compares the two.
 
 use crate::{
     Store, StoreError,
@@ -9,13 +9,14 @@ use crate::{
 use aws_sdk_dynamodb::{
     error::BuildError,
     types::{
-        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-        ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
         TimeToLiveSpecification,
     },
 };
 
-/// Makes the table, its indexes, its stream and its time to live; a table that is there stays as it is.
+/// Makes the table, its indexes, its stream and its time to live; a table that is there stays as it
+/// is.
 ///
 /// # Errors
 /// `Unavailable` when the engine does not answer.
@@ -39,7 +40,9 @@ pub async fn create_table(store: &Store) -> Result<(), StoreError> {
             [] => Projection::builder().projection_type(ProjectionType::KeysOnly),
             shows => Projection::builder()
                 .projection_type(ProjectionType::Include)
-                .set_non_key_attributes(Some(shows.iter().map(|name| (*name).to_owned()).collect())),
+                .set_non_key_attributes(Some(
+                    shows.iter().map(|name| (*name).to_owned()).collect(),
+                )),
         };
         let index = GlobalSecondaryIndex::builder()
             .index_name(name)

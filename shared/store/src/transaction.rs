@@ -1,7 +1,8 @@
 //! The one way to change anything that matters: all of it, or none, with a reason per refused row.
 //!
-//! A cancelled transaction may be this writer's own, committed with its reply lost: the commit and seen rows carry the
-//! attempt's id, and finding it there is success. The SDK's token protects ten minutes; those rows protect thirty days.
+//! A cancelled transaction may be this writer's own, committed with its reply lost: the commit and
+//! seen rows carry the attempt's id, and finding it there is success. The SDK's token protects ten
+//! minutes; those rows protect thirty days.
 
 use crate::{
     Store, StoreError,
@@ -53,6 +54,11 @@ const CONFLICT_TRIES: usize = 5;
 impl Transaction {
     pub(crate) fn new(attempt: &AttemptId) -> Self {
         Self { attempt: attempt.clone(), items: Vec::new(), guards: Vec::new() }
+    }
+
+    /// Reads the try that makes it.
+    pub(crate) fn attempt(&self) -> &AttemptId {
+        &self.attempt
     }
 
     /// Writes a whole row, if the condition holds.
@@ -141,9 +147,7 @@ impl Transaction {
 
     /// Reads what the refused rows mean, the most telling first.
     fn verdict(&self, reasons: &[CancellationReason]) -> Result<(), StoreError> {
-        let refused = |reason: &CancellationReason| {
-            reason.code() == Some("ConditionalCheckFailed")
-        };
+        let refused = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
         let failed: Vec<(&Guard, Option<&Item>)> = self
             .guards
             .iter()
@@ -183,7 +187,8 @@ impl Transaction {
     }
 }
 
-/// The SDK's token: the attempt's, and another for each try after a conflict, since those failed for certain.
+/// The SDK's token: the attempt's, and another for each try after a conflict, since those failed
+/// for certain.
 fn token(attempt: &AttemptId, tries: usize) -> String {
     let digest = crate::keys::hash(&[attempt.as_str(), &tries.to_string()]);
     digest[..36].to_owned()

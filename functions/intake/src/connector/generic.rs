@@ -36,25 +36,14 @@ const DATA: [&str; 9] = [
 ];
 
 /// The members of `data.subject`.
-const SUBJECT: [&str; 8] = [
-    "crm",
-    "object",
-    "id",
-    "name",
-    "email",
-    "company",
-    "country",
-    "references",
-];
+const SUBJECT: [&str; 8] =
+    ["crm", "object", "id", "name", "email", "company", "country", "references"];
 
 /// Reads the one event of a request; an empty list is none.
 pub(super) fn read(source: &Source, headers: &HeaderMap, text: &str) -> Result<Vec<Item>, Fault> {
     let document = json::parse(text, 0)?;
     let body = match &document {
-        Node::Map(members) => Object {
-            members,
-            path: String::new(),
-        },
+        Node::Map(members) => Object { members, path: String::new() },
         Node::List(items) if items.is_empty() => return Ok(Vec::new()),
         _ => return Err(Fault::Shape),
     };
@@ -67,17 +56,12 @@ pub(super) fn read(source: &Source, headers: &HeaderMap, text: &str) -> Result<V
 /// Reads the id that stays the same over retries; a sender with a token need not have one.
 fn delivery_id(headers: &HeaderMap) -> Option<String> {
     let id = only(headers, WEBHOOK_ID).ok().flatten()?;
-    std::str::from_utf8(id)
-        .ok()
-        .filter(|id| !id.is_empty())
-        .map(str::to_owned)
+    std::str::from_utf8(id).ok().filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
 fn event(source: &Source, body: &Object<'_>) -> Result<SourceEvent, Fault> {
     let data = body.object("data")?.ok_or_else(|| body.fault("data"))?;
-    let about = data
-        .object("subject")?
-        .ok_or_else(|| data.fault("subject"))?;
+    let about = data.object("subject")?.ok_or_else(|| data.fault("subject"))?;
     let mut event = SourceEvent {
         name: body.required_text("type")?,
         occurred_at: body.instant("timestamp")?,
@@ -93,21 +77,12 @@ fn event(source: &Source, body: &Object<'_>) -> Result<SourceEvent, Fault> {
     };
     let fields = data.object("fields")?;
     let unknown = |object: &Object<'_>, known: &[&str]| -> Vec<(String, Node)> {
-        let members = object
-            .members
-            .iter()
-            .filter(|(key, _)| !known.contains(&key.as_str()));
-        members
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        let members = object.members.iter().filter(|(key, _)| !known.contains(&key.as_str()));
+        members.map(|(key, value)| (key.clone(), value.clone())).collect()
     };
-    let fields = fields
-        .map(|fields| unknown(&fields, &[]))
-        .unwrap_or_default();
-    for (key, value) in fields
-        .into_iter()
-        .chain(unknown(&data, &DATA))
-        .chain(unknown(&about, &SUBJECT))
+    let fields = fields.map(|fields| unknown(&fields, &[])).unwrap_or_default();
+    for (key, value) in
+        fields.into_iter().chain(unknown(&data, &DATA)).chain(unknown(&about, &SUBJECT))
     {
         if value != Node::Null {
             event.fields.entry(key).or_insert_with(|| value.to_value());
@@ -157,16 +132,10 @@ fn amount(source: &Source, data: &Object<'_>) -> Result<Option<Money>, Fault> {
     let Some(amount) = data.object("amount")? else {
         return Ok(None);
     };
-    let minor = amount
-        .members
-        .get("minor")
-        .and_then(Node::as_id)
-        .and_then(|id| id.parse().ok());
+    let minor = amount.members.get("minor").and_then(Node::as_id).and_then(|id| id.parse().ok());
     Ok(Some(Money {
         minor: minor.ok_or_else(|| amount.fault("minor"))?,
-        currency: amount
-            .text("currency")?
-            .unwrap_or_else(|| source.currency.clone()),
+        currency: amount.text("currency")?.unwrap_or_else(|| source.currency.clone()),
     }))
 }
 
@@ -178,11 +147,7 @@ struct Object<'a> {
 
 impl<'a> Object<'a> {
     fn path_of(&self, member: &str) -> String {
-        if self.path.is_empty() {
-            member.to_owned()
-        } else {
-            format!("{}.{member}", self.path)
-        }
+        if self.path.is_empty() { member.to_owned() } else { format!("{}.{member}", self.path) }
     }
 
     fn fault(&self, member: &str) -> Fault {
@@ -203,10 +168,7 @@ impl<'a> Object<'a> {
 
     fn object(&self, member: &str) -> Result<Option<Object<'a>>, Fault> {
         let members = self.member(member, Node::as_map)?;
-        Ok(members.map(|members| Object {
-            members,
-            path: self.path_of(member),
-        }))
+        Ok(members.map(|members| Object { members, path: self.path_of(member) }))
     }
 
     /// Reads a text; an empty one says nothing.

@@ -70,11 +70,7 @@ fn batch(source: &Source, entries: &[&str]) -> Result<Vec<Item>, Fault> {
         let at = event.occurred_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
         (*kind != ChangeKind::Creation, at)
     });
-    Ok(events
-        .into_iter()
-        .map(|(_, event)| Item::event(event))
-        .chain(others)
-        .collect())
+    Ok(events.into_iter().map(|(_, event)| Item::event(event)).chain(others).collect())
 }
 
 /// The changes that can be ours; deletions, merges and associations are not.
@@ -200,9 +196,7 @@ fn id_of(entry: &Map, member: &str) -> Result<String, Fault> {
 fn occurred_at(entry: &Map) -> Result<Option<DateTime<Utc>>, Fault> {
     match entry.get("occurredAt") {
         None | Some(Node::Null) => Ok(None),
-        Some(at) => milliseconds(at)
-            .map(Some)
-            .ok_or_else(|| Fault::field("occurredAt")),
+        Some(at) => milliseconds(at).map(Some).ok_or_else(|| Fault::field("occurredAt")),
     }
 }
 

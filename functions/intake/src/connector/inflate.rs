@@ -22,11 +22,7 @@ pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, st
         Cow::Borrowed(bytes) => Cow::Borrowed(without_mark(utf8(bytes)?)),
         Cow::Owned(bytes) => Cow::Owned(without_mark(utf8(&bytes)?).to_owned()),
     };
-    if text.trim().is_empty() {
-        Err(Fault::Empty)
-    } else {
-        Ok(text)
-    }
+    if text.trim().is_empty() { Err(Fault::Empty) } else { Ok(text) }
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Fault> {
@@ -34,11 +30,7 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, Fault> {
     let Some(encoding) = encodings.next() else {
         return Ok(false);
     };
-    let encoding = encoding
-        .to_str()
-        .map_err(|_| Fault::Inflate)?
-        .trim()
-        .to_ascii_lowercase();
+    let encoding = encoding.to_str().map_err(|_| Fault::Inflate)?.trim().to_ascii_lowercase();
     match (encoding.as_str(), encodings.next()) {
         ("" | "identity", None) => Ok(false),
         ("gzip" | "x-gzip", None) => Ok(true),
@@ -49,14 +41,8 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, Fault> {
 fn inflate(body: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut inflated = Vec::new();
     let mut reader = MultiGzDecoder::new(body).take(MOST_INFLATED_BYTES + 1);
-    reader
-        .read_to_end(&mut inflated)
-        .map_err(|_| Fault::Inflate)?;
-    if inflated.len() as u64 > MOST_INFLATED_BYTES {
-        Err(Fault::Inflate)
-    } else {
-        Ok(inflated)
-    }
+    reader.read_to_end(&mut inflated).map_err(|_| Fault::Inflate)?;
+    if inflated.len() as u64 > MOST_INFLATED_BYTES { Err(Fault::Inflate) } else { Ok(inflated) }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
@@ -86,10 +72,7 @@ mod tests {
 
     #[test]
     fn gzip_is_inflated_and_its_mark_removed() {
-        assert_eq!(
-            check("GZIP", &gzip("\u{feff}{}".as_bytes())),
-            Ok("{}".to_owned())
-        );
+        assert_eq!(check("GZIP", &gzip("\u{feff}{}".as_bytes())), Ok("{}".to_owned()));
         assert_eq!(check("identity", b"{}"), Ok("{}".to_owned()));
     }
 
@@ -97,10 +80,7 @@ mod tests {
     fn a_bomb_stops_at_the_cap() {
         let fits = vec![b' '; MOST_INFLATED_BYTES as usize - 1];
         assert!(check("gzip", &gzip(&[&fits[..], b"x"].concat())).is_ok());
-        assert_eq!(
-            check("gzip", &gzip(&[&fits[..], b"xx"].concat())),
-            Err(Fault::Inflate)
-        );
+        assert_eq!(check("gzip", &gzip(&[&fits[..], b"xx"].concat())), Err(Fault::Inflate));
         let bomb = gzip(&vec![0; 1_000_000]).repeat(1_000);
         assert_eq!(check("gzip", &bomb), Err(Fault::Inflate));
     }
@@ -111,10 +91,7 @@ mod tests {
         assert_eq!(check("gzip, gzip", b"{}"), Err(Fault::Inflate));
         assert_eq!(check("gzip", b"{}"), Err(Fault::Inflate));
         let whole = gzip(b"{\"a\":1}");
-        assert_eq!(
-            check("gzip", &whole[..whole.len() - 3]),
-            Err(Fault::Inflate)
-        );
+        assert_eq!(check("gzip", &whole[..whole.len() - 3]), Err(Fault::Inflate));
     }
 
     #[test]
@@ -124,17 +101,8 @@ mod tests {
         }
         assert_eq!(check("gzip", b""), Err(Fault::Empty));
         let utf16 = [b'\xff', b'\xfe', b'{', 0, b'}', 0];
-        for wrong in [
-            &utf16[..],
-            b"{\"a\":\"\xe9\"}",
-            b"\"\xff\"",
-            b"\"\xc0\xaf\"",
-        ] {
-            assert_eq!(
-                text(&HeaderMap::new(), wrong),
-                Err(Fault::Utf8),
-                "{wrong:?}"
-            );
+        for wrong in [&utf16[..], b"{\"a\":\"\xe9\"}", b"\"\xff\"", b"\"\xc0\xaf\""] {
+            assert_eq!(text(&HeaderMap::new(), wrong), Err(Fault::Utf8), "{wrong:?}");
         }
     }
 }

@@ -22,18 +22,10 @@ pub(super) const MOST_ENTRIES: usize = 10_000;
 
 /// Parses one document, or one value that stands `levels_above` deep in a document.
 pub(super) fn parse(text: &str, levels_above: usize) -> Result<Node, Fault> {
-    let mut parser = Parser {
-        text,
-        at: 0,
-        values: 0,
-    };
+    let mut parser = Parser { text, at: 0, values: 0 };
     let node = parser.value(levels_above)?;
     parser.skip_space();
-    if parser.at == text.len() {
-        Ok(node)
-    } else {
-        Err(Fault::Json)
-    }
+    if parser.at == text.len() { Ok(node) } else { Err(Fault::Json) }
 }
 
 /// Splits a top-level list into its entries' text; `None` when the document is no list.
@@ -151,10 +143,7 @@ impl Parser<'_> {
         self.at += 1;
         loop {
             let run = self.at;
-            while self
-                .peek()
-                .is_some_and(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
-            {
+            while self.peek().is_some_and(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
                 self.at += 1;
             }
             unescaped.push_str(&self.text[run..self.at]);
@@ -201,11 +190,7 @@ impl Parser<'_> {
     }
 
     fn four_hex_digits(&mut self) -> Result<u32, Fault> {
-        let digits = self
-            .text
-            .as_bytes()
-            .get(self.at..self.at + 4)
-            .ok_or(Fault::Json)?;
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(Fault::Json)?;
         self.at += 4;
         digits.iter().try_fold(0, |code, digit| {
             let digit = char::from(*digit).to_digit(16).ok_or(Fault::Json)?;
@@ -234,11 +219,7 @@ impl Parser<'_> {
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at > start {
-            Ok(())
-        } else {
-            Err(Fault::Json)
-        }
+        if self.at > start { Ok(()) } else { Err(Fault::Json) }
     }
 
     fn word(&mut self, word: &str, node: Node) -> Result<Node, Fault> {
@@ -266,11 +247,7 @@ impl Parser<'_> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Fault> {
-        if self.takes(byte) {
-            Ok(())
-        } else {
-            Err(Fault::Json)
-        }
+        if self.takes(byte) { Ok(()) } else { Err(Fault::Json) }
     }
 }
 
@@ -289,14 +266,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_exact_text() {
-        for number in [
-            "9007199254740993",
-            "1.0",
-            "-0",
-            "1e400",
-            "18446744073709551616",
-            "0.10",
-        ] {
+        for number in ["9007199254740993", "1.0", "-0", "1e400", "18446744073709551616", "0.10"] {
             assert_eq!(parse(number, 0), Ok(Node::Number(number.to_owned())));
         }
         for wrong in ["01", "+1", ".5", "1.", "1e", "0x1", "NaN", "-"] {

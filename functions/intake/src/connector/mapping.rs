@@ -66,11 +66,7 @@ impl Vocabulary {
             }
         }
         if event.subject.name.is_none() {
-            let parts: Vec<&str> = self
-                .name_parts
-                .iter()
-                .filter_map(|part| text(part))
-                .collect();
+            let parts: Vec<&str> = self.name_parts.iter().filter_map(|part| text(part)).collect();
             event.subject.name = (!parts.is_empty()).then(|| parts.join(" "));
         }
     }
@@ -83,17 +79,12 @@ pub(super) fn matching_rule<'a>(
     properties: &Map,
 ) -> Option<&'a EventRule> {
     let value = |property: &str| Some(properties.get(property)?.as_scalar()?.to_owned());
-    source
-        .events
-        .iter()
-        .find(|rule| rule.matches(object, value))
+    source.events.iter().find(|rule| rule.matches(object, value))
 }
 
 /// Keeps the properties that say something: scalars, not empty, not withheld.
 pub(super) fn says_something(value: &Node) -> bool {
-    value
-        .as_scalar()
-        .is_some_and(|text| !text.is_empty() && text != "REDACTED")
+    value.as_scalar().is_some_and(|text| !text.is_empty() && text != "REDACTED")
 }
 
 /// Reads an instant: RFC 3339, Salesforce's `+0000`, or milliseconds since 1970.
@@ -110,14 +101,8 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
 pub(super) fn score(text: &str) -> Option<i64> {
     const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
     let text = text.trim();
-    let decimal = |text: &str| {
-        text.parse::<f64>()
-            .ok()
-            .filter(|value| value.abs() < MOST_EXACT)
-    };
-    text.parse()
-        .ok()
-        .or_else(|| decimal(text).map(|value| value.floor() as i64))
+    let decimal = |text: &str| text.parse::<f64>().ok().filter(|value| value.abs() < MOST_EXACT);
+    text.parse().ok().or_else(|| decimal(text).map(|value| value.floor() as i64))
 }
 
 fn put(event: &mut SourceEvent, property: &str, target: &str, value: &Node, currency: &str) {
@@ -135,18 +120,12 @@ fn put(event: &mut SourceEvent, property: &str, target: &str, value: &Node, curr
         "company" => take(&mut event.subject.company, Some(text.to_owned())),
         "country" => take(&mut event.subject.country, Some(text.to_owned())),
         _ => {
-            event
-                .fields
-                .entry(target.to_owned())
-                .or_insert_with(|| value.to_value());
+            event.fields.entry(target.to_owned()).or_insert_with(|| value.to_value());
             true
         }
     };
     if !placed {
-        event
-            .fields
-            .entry(property.to_owned())
-            .or_insert_with(|| value.to_value());
+        event.fields.entry(property.to_owned()).or_insert_with(|| value.to_value());
     }
 }
 
@@ -186,11 +165,7 @@ mod tests {
     fn instants_are_read_in_every_form_sources_use() {
         let expected = instant("2026-01-23T15:00:00Z");
         assert_eq!(expected.map(|at| at.timestamp()), Some(1_769_180_400));
-        for same in [
-            "2026-01-23T16:00:00+01:00",
-            "2026-01-23T15:00:00.000+0000",
-            "1769180400000",
-        ] {
+        for same in ["2026-01-23T16:00:00+01:00", "2026-01-23T15:00:00.000+0000", "1769180400000"] {
             assert_eq!(instant(same), expected, "{same}");
         }
         assert!(instant("-1").is_some_and(|at| at.timestamp() == -1));

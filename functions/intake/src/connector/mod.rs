@@ -102,11 +102,8 @@ pub fn authenticate(
     secrets: &[String],
 ) -> Result<(), NotAuthentic> {
     // An empty secret would make an empty token authentic.
-    let secrets: Vec<&str> = secrets
-        .iter()
-        .map(String::as_str)
-        .filter(|secret| !secret.is_empty())
-        .collect();
+    let secrets: Vec<&str> =
+        secrets.iter().map(String::as_str).filter(|secret| !secret.is_empty()).collect();
     match source.kind {
         SourceKind::Generic => signature::standard_webhooks(request, &secrets),
         SourceKind::Hubspot => signature::hubspot(request, &secrets),
@@ -151,9 +148,6 @@ impl Item {
     }
 
     fn unreadable(fault: &fault::Fault, part: &[u8]) -> Self {
-        Self::Unreadable(Unreadable {
-            reason: fault.code(),
-            part: part.to_vec(),
-        })
+        Self::Unreadable(Unreadable { reason: fault.code(), part: part.to_vec() })
     }
 }

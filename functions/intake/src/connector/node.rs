@@ -154,10 +154,7 @@ mod tests {
         assert_eq!(value("18446744073709551616"), "\"18446744073709551616\"");
         assert_eq!(value("1e2"), "\"1e2\"");
         let deep = parse(&nested(33), 0).unwrap().to_value().to_string();
-        assert_eq!(
-            deep,
-            format!("{}\"{}\"{}", "[".repeat(16), nested(17), "]".repeat(16))
-        );
+        assert_eq!(deep, format!("{}\"{}\"{}", "[".repeat(16), nested(17), "]".repeat(16)));
     }
 
     proptest! {

@@ -67,16 +67,9 @@ pub(super) fn sender_may_speak(
     }
     let parsed = inflate::text(headers, body).and_then(|text| xml::parse(&text));
     let Ok(envelope) = parsed else { return Ok(()) };
-    let mut named = notifications(&envelope)
-        .into_iter()
-        .flat_map(|all| all.all("OrganizationId"));
+    let mut named = notifications(&envelope).into_iter().flat_map(|all| all.all("OrganizationId"));
     match (named.next(), named.next()) {
-        (Some(id), None)
-            if source
-                .senders
-                .iter()
-                .any(|known| is_same_id(known, &id.text)) =>
-        {
+        (Some(id), None) if source.senders.iter().any(|known| is_same_id(known, &id.text)) => {
             Ok(())
         }
         _ => Err(NotAuthentic),
@@ -99,9 +92,7 @@ pub(super) fn read(source: &Source, text: &str) -> Result<Vec<Item>, Fault> {
 }
 
 fn notifications(envelope: &Element) -> Option<&Element> {
-    let body = Some(envelope)
-        .filter(|root| root.name == "Envelope")?
-        .child("Body")?;
+    let body = Some(envelope).filter(|root| root.name == "Envelope")?.child("Body")?;
     body.child("notifications")
 }
 
@@ -120,22 +111,12 @@ fn notification(source: &Source, one: &Element) -> Result<Option<SourceEvent>, F
     if !one.is_sound {
         return Err(Fault::Xml);
     }
-    let key = one
-        .child("Id")
-        .map(|id| &id.text)
-        .filter(|id| !id.is_empty());
+    let key = one.child("Id").map(|id| &id.text).filter(|id| !id.is_empty());
     let key = key.ok_or_else(|| Fault::field("Id"))?;
-    let record = one
-        .child("sObject")
-        .ok_or_else(|| Fault::field("sObject"))?;
-    let object = record
-        .kind
-        .as_deref()
-        .ok_or_else(|| Fault::field("sObject.type"))?;
+    let record = one.child("sObject").ok_or_else(|| Fault::field("sObject"))?;
+    let object = record.kind.as_deref().ok_or_else(|| Fault::field("sObject.type"))?;
     let mut fields = fields_of(record)?;
-    let id = fields
-        .remove("Id")
-        .ok_or_else(|| Fault::field("sObject.Id"))?;
+    let id = fields.remove("Id").ok_or_else(|| Fault::field("sObject.Id"))?;
     let id = id.as_id().ok_or_else(|| Fault::field("sObject.Id"))?;
     let kind = match object {
         "Lead" | "Contact" | "Opportunity" | "Account" => ObjectKind::from_word(object),
@@ -160,9 +141,7 @@ fn notification(source: &Source, one: &Element) -> Result<Option<SourceEvent>, F
         key: key.clone(),
         fingerprint,
         name: rule.map_or(UPDATED, |rule| &rule.event).to_owned(),
-        occurred_at: TIMES
-            .iter()
-            .find_map(|field| instant(fields.get(*field)?.as_text()?)),
+        occurred_at: TIMES.iter().find_map(|field| instant(fields.get(*field)?.as_text()?)),
         subject,
         ..SourceEvent::default()
     };
@@ -174,11 +153,7 @@ fn notification(source: &Source, one: &Element) -> Result<Option<SourceEvent>, F
 /// Reads a record's fields that have a value; compound ones are not part of outbound messages.
 fn fields_of(record: &Element) -> Result<Map, Fault> {
     let mut fields = Map::new();
-    for field in record
-        .children
-        .iter()
-        .filter(|field| field.children.is_empty())
-    {
+    for field in record.children.iter().filter(|field| field.children.is_empty()) {
         let value = Node::Text(field.text.clone());
         if field.is_nil || !says_something(&value) {
             continue;

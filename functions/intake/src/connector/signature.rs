@@ -44,17 +44,9 @@ pub(super) fn hubspot(request: &Request<'_>, secrets: &[&str]) -> Result<(), Not
         let time = only(headers, "x-hubspot-request-timestamp")?.ok_or(NotAuthentic)?;
         is_recent(digits(time)?, request.now)?;
         let address = decode_hubspot_escapes(request.url);
-        let parts = [
-            request.method.as_bytes(),
-            address.as_bytes(),
-            request.body,
-            time,
-        ];
+        let parts = [request.method.as_bytes(), address.as_bytes(), request.body, time];
         return any(secrets, |secret| {
-            STANDARD
-                .encode(mac(secret.as_bytes(), &parts))
-                .as_bytes()
-                .ct_eq(given)
+            STANDARD.encode(mac(secret.as_bytes(), &parts)).as_bytes().ct_eq(given)
         });
     }
     let given = only(headers, "x-hubspot-signature")?.ok_or(NotAuthentic)?;
@@ -64,12 +56,8 @@ pub(super) fn hubspot(request: &Request<'_>, secrets: &[&str]) -> Result<(), Not
         Some(_) => return Err(NotAuthentic),
     };
     any(secrets, |secret| {
-        let hash = Sha256::new()
-            .chain_update(secret)
-            .chain_update(&before_body);
-        hex::encode(hash.chain_update(request.body).finalize())
-            .as_bytes()
-            .ct_eq(given)
+        let hash = Sha256::new().chain_update(secret).chain_update(&before_body);
+        hex::encode(hash.chain_update(request.body).finalize()).as_bytes().ct_eq(given)
     })
 }
 
@@ -79,10 +67,7 @@ pub(super) fn standard_webhooks(
     secrets: &[&str],
 ) -> Result<(), NotAuthentic> {
     let headers = request.headers;
-    let (id, time) = (
-        only(headers, WEBHOOK_ID)?,
-        only(headers, WEBHOOK_TIMESTAMP)?,
-    );
+    let (id, time) = (only(headers, WEBHOOK_ID)?, only(headers, WEBHOOK_TIMESTAMP)?);
     let (id, time, given) = match (id, time, only(headers, WEBHOOK_SIGNATURE)?) {
         (_, None, None) => return path_token(request, secrets),
         (Some(id), Some(time), Some(given)) => (id, time, given),
@@ -90,9 +75,7 @@ pub(super) fn standard_webhooks(
     };
     let seconds = digits(time)?;
     is_recent(seconds.checked_mul(1000).ok_or(NotAuthentic)?, request.now)?;
-    let given = given
-        .split(|byte| *byte == b' ')
-        .filter_map(|one| one.strip_prefix(b"v1,"));
+    let given = given.split(|byte| *byte == b' ').filter_map(|one| one.strip_prefix(b"v1,"));
     let given: Vec<&[u8]> = given.collect();
     // Two headers joined on the way: which signature was meant is not ours to guess.
     if given.iter().any(|one| one.contains(&b',')) {
@@ -104,9 +87,7 @@ pub(super) fn standard_webhooks(
             return Choice::from(0);
         };
         let expected = STANDARD.encode(mac(&key, &parts));
-        given.iter().fold(Choice::from(0), |found, one| {
-            found | expected.as_bytes().ct_eq(one)
-        })
+        given.iter().fold(Choice::from(0), |found, one| found | expected.as_bytes().ct_eq(one))
     })
 }
 
@@ -133,14 +114,8 @@ pub(super) fn only<'a>(
 }
 
 fn any(secrets: &[&str], proves: impl Fn(&str) -> Choice) -> Result<(), NotAuthentic> {
-    let proven = secrets
-        .iter()
-        .fold(Choice::from(0), |found, secret| found | proves(secret));
-    if bool::from(proven) {
-        Ok(())
-    } else {
-        Err(NotAuthentic)
-    }
+    let proven = secrets.iter().fold(Choice::from(0), |found, secret| found | proves(secret));
+    if bool::from(proven) { Ok(()) } else { Err(NotAuthentic) }
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
@@ -163,19 +138,12 @@ fn digits(text: &[u8]) -> Result<i64, NotAuthentic> {
     if !text.iter().all(u8::is_ascii_digit) {
         return Err(NotAuthentic);
     }
-    std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(NotAuthentic)
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(NotAuthentic)
 }
 
 fn is_recent(signed_ms: i64, now: DateTime<Utc>) -> Result<(), NotAuthentic> {
     let away = now.timestamp_millis().abs_diff(signed_ms);
-    if away <= TOLERANCE_MS {
-        Ok(())
-    } else {
-        Err(NotAuthentic)
-    }
+    if away <= TOLERANCE_MS { Ok(()) } else { Err(NotAuthentic) }
 }
 
 /// Decodes the twelve escapes HubSpot decodes before it signs, and no others.
@@ -183,23 +151,21 @@ fn decode_hubspot_escapes(address: &str) -> String {
     let mut parts = address.split('%');
     let mut decoded = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let plain = part
-            .get(..2)
-            .and_then(|code| match code.to_ascii_uppercase().as_str() {
-                "3A" => Some(':'),
-                "2F" => Some('/'),
-                "3F" => Some('?'),
-                "40" => Some('@'),
-                "21" => Some('!'),
-                "24" => Some('$'),
-                "27" => Some('\''),
-                "28" => Some('('),
-                "29" => Some(')'),
-                "2A" => Some('*'),
-                "2C" => Some(','),
-                "3B" => Some(';'),
-                _ => None,
-            });
+        let plain = part.get(..2).and_then(|code| match code.to_ascii_uppercase().as_str() {
+            "3A" => Some(':'),
+            "2F" => Some('/'),
+            "3F" => Some('?'),
+            "40" => Some('@'),
+            "21" => Some('!'),
+            "24" => Some('$'),
+            "27" => Some('\''),
+            "28" => Some('('),
+            "29" => Some(')'),
+            "2A" => Some('*'),
+            "2C" => Some(','),
+            "3B" => Some(';'),
+            _ => None,
+        });
         match plain {
             Some(plain) => {
                 decoded.push(plain);

@@ -106,11 +106,7 @@ pub(super) fn parse(text: &str) -> Result<Element, Fault> {
             None => root = Some(closed),
         }
     }
-    if open.is_empty() {
-        root.ok_or(Fault::Xml)
-    } else {
-        Err(Fault::Xml)
-    }
+    if open.is_empty() { root.ok_or(Fault::Xml) } else { Err(Fault::Xml) }
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {

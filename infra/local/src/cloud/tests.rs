@@ -41,12 +41,7 @@ async fn bench_with(
 
 fn minutely() -> Vec<Schedule> {
     let (name, input) = ("sweep".to_owned(), serde_json::Value::Null);
-    vec![Schedule {
-        name,
-        function: ScheduledFunction::Sweep,
-        every: Every::Minutely,
-        input,
-    }]
+    vec![Schedule { name, function: ScheduledFunction::Sweep, every: Every::Minutely, input }]
 }
 
 fn request(path: &str) -> http::Request<Bytes> {
@@ -90,9 +85,7 @@ async fn a_record_has_the_shape_it_has_on_aws() {
     let kept = Arc::clone(&seen);
     let mut bench = bench(|functions, _, _, _| {
         functions.relay = handler(move |event: Event| {
-            kept.lock()
-                .unwrap()
-                .push(serde_json::to_value(&event).unwrap());
+            kept.lock().unwrap().push(serde_json::to_value(&event).unwrap());
             async { Ok::<_, String>(DynamoDbEventResponse::default()) }
         });
     })
@@ -106,10 +99,7 @@ async fn a_record_has_the_shape_it_has_on_aws() {
     assert_eq!(record["dynamodb"]["Keys"]["pk"]["S"], "HANDOFF#1");
     assert_eq!(record["dynamodb"]["NewImage"]["note"]["S"], "a");
     assert_eq!(record["dynamodb"]["OldImage"], serde_json::json!({}));
-    assert_eq!(
-        record["dynamodb"]["SequenceNumber"],
-        "100000000000000000001"
-    );
+    assert_eq!(record["dynamodb"]["SequenceNumber"], "100000000000000000001");
 }
 
 #[tokio::test]
@@ -138,18 +128,10 @@ async fn a_failed_record_comes_again_with_all_that_follow_it() {
     }
     bench.cloud.post(request("/queue")).await.unwrap();
     bench.cloud.settle().await.unwrap();
-    let relayed: Vec<_> = bench
-        .log
-        .take()
-        .into_iter()
-        .filter(|l| l.contains("relay"))
-        .collect();
+    let relayed: Vec<_> = bench.log.take().into_iter().filter(|l| l.contains("relay")).collect();
     assert_eq!(
         relayed,
-        [
-            "   200 relay H/COMMIT#1 H/COMMIT#2 H/COMMIT#3",
-            "  1200 relay H/COMMIT#2 H/COMMIT#3"
-        ]
+        ["   200 relay H/COMMIT#1 H/COMMIT#2 H/COMMIT#3", "  1200 relay H/COMMIT#2 H/COMMIT#3"]
     );
 }
 
@@ -173,19 +155,12 @@ async fn a_poisoned_record_is_tried_boundedly_and_the_rest_goes_on() {
     }
     bench.cloud.post(request("/queue")).await.unwrap();
     bench.cloud.settle().await.unwrap();
-    assert_eq!(
-        done.take(),
-        ["H/COMMIT#1", "H/COMMIT#3", "H/COMMIT#4", "H/COMMIT#5"]
-    );
+    assert_eq!(done.take(), ["H/COMMIT#1", "H/COMMIT#3", "H/COMMIT#4", "H/COMMIT#5"]);
     let letters = bench.cloud.dead_letters().unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].source, "relay");
     assert!(letters[0].body.contains("COMMIT#2"), "{}", letters[0].body);
-    assert!(
-        letters[0].reason.contains("poison"),
-        "{}",
-        letters[0].reason
-    );
+    assert!(letters[0].reason.contains("poison"), "{}", letters[0].reason);
 }
 
 #[tokio::test]
@@ -206,47 +181,20 @@ async fn a_bus_event_lands_in_the_routers_queue_and_in_the_outbox() {
     bench.cloud.post(request("/queue")).await.unwrap();
     bench.cloud.settle().await.unwrap();
 
-    let routed: Vec<_> = bench
-        .log
-        .take()
-        .into_iter()
-        .filter(|l| l.contains("router"))
-        .collect();
+    let routed: Vec<_> = bench.log.take().into_iter().filter(|l| l.contains("router")).collect();
     assert_eq!(routed.len(), 1);
     let (at, body) = routed[0].split_once(" router ").unwrap();
-    assert_eq!(
-        at.trim(),
-        "350",
-        "200 ms to the relay, 150 ms to the router"
-    );
+    assert_eq!(at.trim(), "350", "200 ms to the relay, 150 ms to the router");
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["detail-type"], "handoff.opened");
     assert_eq!(body["detail"]["handoff"], "1");
     assert_eq!(body["time"], "2026-01-05T00:00:00Z");
 
     let outbox = bench.cloud.outbox().unwrap();
-    let [
-        OutboxEntry {
-            at,
-            message_id,
-            sent,
-            ..
-        },
-    ] = &outbox[..]
-    else {
-        panic!("{outbox:?}")
-    };
-    assert_eq!(
-        (*at, message_id.as_str()),
-        (after(200), body["id"].as_str().unwrap())
-    );
-    let Sent::Bus { bus, rules, .. } = sent else {
-        panic!("{sent:?}")
-    };
-    assert_eq!(
-        (bus.as_str(), rules.as_slice()),
-        ("handoff", &["route".to_owned()][..])
-    );
+    let [OutboxEntry { at, message_id, sent, .. }] = &outbox[..] else { panic!("{outbox:?}") };
+    assert_eq!((*at, message_id.as_str()), (after(200), body["id"].as_str().unwrap()));
+    let Sent::Bus { bus, rules, .. } = sent else { panic!("{sent:?}") };
+    assert_eq!((bus.as_str(), rules.as_slice()), ("handoff", &["route".to_owned()][..]));
 }
 
 #[tokio::test]
@@ -267,30 +215,14 @@ async fn only_the_failed_messages_of_a_batch_come_again_and_at_last_are_given_up
     })
     .await;
     let events = ["1", "poison", "3"].map(opened).to_vec();
-    bus(bench.cloud.parts())
-        .put_events()
-        .set_entries(Some(events))
-        .send()
-        .await
-        .unwrap();
+    bus(bench.cloud.parts()).put_events().set_entries(Some(events)).send().await.unwrap();
     bench.cloud.post(request("/queue")).await.unwrap();
     bench.cloud.advance(after(600_000)).await.unwrap();
-    let tries: Vec<_> = bench
-        .log
-        .take()
-        .into_iter()
-        .filter(|l| !l.contains("desk"))
-        .collect();
-    assert_eq!(
-        tries,
-        ["150 3", "30150 1", "60150 1", "90150 1", "120150 1"]
-    );
+    let tries: Vec<_> = bench.log.take().into_iter().filter(|l| !l.contains("desk")).collect();
+    assert_eq!(tries, ["150 3", "30150 1", "60150 1", "90150 1", "120150 1"]);
     let letters = bench.cloud.dead_letters().unwrap();
     assert_eq!(letters.len(), 1);
-    assert_eq!(
-        (letters[0].source.as_str(), letters[0].at),
-        ("router", after(120_150))
-    );
+    assert_eq!((letters[0].source.as_str(), letters[0].at), ("router", after(120_150)));
     assert_eq!(bench.cloud.pending().unwrap(), []);
 }
 
@@ -310,9 +242,7 @@ async fn sleepers_wake_in_order_and_let_others_run_meanwhile() {
         });
     })
     .await;
-    bench
-        .cloud
-        .post_at(after(125_000), request("/hooks/generic"));
+    bench.cloud.post_at(after(125_000), request("/hooks/generic"));
     bench.cloud.advance(after(200_000)).await.unwrap();
     assert_eq!(
         bench.log.take(),
@@ -354,15 +284,7 @@ async fn a_request_that_panics_answers_503_and_the_next_is_fine() {
     let answer = bench.cloud.post(request("/hooks/bad")).await.unwrap();
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
-    assert_eq!(
-        bench
-            .cloud
-            .post(request("/hooks/good"))
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(bench.cloud.post(request("/hooks/good")).await.unwrap().status(), 200);
 }
 
 #[tokio::test]
@@ -411,11 +333,7 @@ async fn transcript() -> (Vec<String>, Vec<OutboxEntry>) {
             }
         });
         functions.relay = handler(move |event: Event| {
-            let entries = event
-                .records
-                .iter()
-                .map(|record| opened(&key(record)))
-                .collect();
+            let entries = event.records.iter().map(|record| opened(&key(record))).collect();
             let put = bus.put_events().set_entries(Some(entries));
             async move {
                 put.send().await.map_err(|error| error.to_string())?;
@@ -427,9 +345,7 @@ async fn transcript() -> (Vec<String>, Vec<OutboxEntry>) {
             let (clock, log) = (clock.clone(), log.clone());
             async move {
                 for second in [10, 20, 90] {
-                    clock
-                        .sleep_until(event.time.unwrap() + TimeDelta::seconds(second))
-                        .await;
+                    clock.sleep_until(event.time.unwrap() + TimeDelta::seconds(second)).await;
                     log.add(format!("{} sweeps", clock.now()));
                 }
                 Ok::<_, String>(())
@@ -438,10 +354,7 @@ async fn transcript() -> (Vec<String>, Vec<OutboxEntry>) {
     })
     .await;
     for number in 0..40 {
-        bench.cloud.post_at(
-            after(number * 7_001),
-            request(&format!("/hooks/generic/{number}")),
-        );
+        bench.cloud.post_at(after(number * 7_001), request(&format!("/hooks/generic/{number}")));
     }
     bench.cloud.advance(after(300_000)).await.unwrap();
     bench.cloud.settle().await.unwrap();
@@ -453,14 +366,7 @@ async fn two_equal_runs_leave_equal_transcripts() {
     let (first, second) = (transcript().await, transcript().await);
     assert_eq!(first, second);
     assert_eq!(first.1.len(), 40);
-    assert_eq!(
-        first
-            .0
-            .iter()
-            .filter(|line| line.contains("router"))
-            .count(),
-        40
-    );
+    assert_eq!(first.0.iter().filter(|line| line.contains("router")).count(), 40);
 }
 
 #[tokio::test]
@@ -478,17 +384,8 @@ async fn what_was_not_settled_happens_again_after_a_restart() {
     cloud.post(request("/queue")).await.unwrap();
     cloud.settle().await.unwrap();
     put(&table, "H", "COMMIT#2", "a").await;
-    bus(cloud.parts())
-        .put_events()
-        .entries(opened("1"))
-        .send()
-        .await
-        .unwrap();
-    let taken = cloud
-        .parts()
-        .ledger()
-        .take("router", 10, after(10_000), after(900_000))
-        .unwrap();
+    bus(cloud.parts()).put_events().entries(opened("1")).send().await.unwrap();
+    let taken = cloud.parts().ledger().take("router", 10, after(10_000), after(900_000)).unwrap();
     assert_eq!(taken.len(), 1, "a process took it and died");
     drop(cloud);
 
@@ -511,10 +408,7 @@ async fn a_missed_schedule_fires_once_with_the_time_of_its_latest_miss() {
     cloud.advance(after(61_000)).await.unwrap();
     assert_eq!(
         log.take(),
-        [
-            "     0 sweep 2026-01-05 00:00:00 UTC",
-            " 60000 sweep 2026-01-05 00:01:00 UTC"
-        ]
+        ["     0 sweep 2026-01-05 00:00:00 UTC", " 60000 sweep 2026-01-05 00:01:00 UTC"]
     );
 }
 
@@ -531,15 +425,7 @@ async fn the_stream_is_trimmed_behind_its_consumers_and_loses_nothing() {
     bench.cloud.settle().await.unwrap();
     let lines = bench.log.take();
     let relayed = lines.iter().filter(|line| line.contains("relay"));
-    assert_eq!(
-        relayed.flat_map(|line| line.matches("COMMIT#")).count(),
-        1_101
-    );
-    let left = bench
-        .cloud
-        .parts()
-        .stream
-        .read_after(0, 10_000, start())
-        .unwrap();
+    assert_eq!(relayed.flat_map(|line| line.matches("COMMIT#")).count(), 1_101);
+    let left = bench.cloud.parts().stream.read_after(0, 10_000, start()).unwrap();
     assert!(left.len() < 200, "{} are left", left.len());
 }

@@ -100,7 +100,8 @@ impl Parcel {
         let mut all = Map::new();
         let mut put = |name: &str, value: &str, before: Option<String>| {
             let version = |value: &str, millis: i64| {
-                json!({ "value": value, "source-type": "CALCULATED", "timestamp": millis })
+                let source = "CALCULATED";
+                json!({ "value": value, "source-type": source, "timestamp": millis })
             };
             let earlier = before.map(|before| version(&before, millis - 86_400_000));
             let versions: Vec<_> = [version(value, millis)].into_iter().chain(earlier).collect();
@@ -177,7 +178,8 @@ impl Parcel {
             .collect();
         Self::Salesforce(format!(
             r#"<?xml version="1.0" encoding="UTF-8"?>
-<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
  <soapenv:Body>
   <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
    <OrganizationId>00Dxx0000001gPLEAY</OrganizationId>

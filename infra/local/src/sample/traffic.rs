@@ -37,7 +37,8 @@ const CONTENT: [&str; 6] = [
 const ORIGINS: [&str; 5] =
     ["ORGANIC_SEARCH", "PAID_SEARCH", "REFERRALS", "SOCIAL_MEDIA", "EMAIL_MARKETING"];
 
-const FITS: [&str; 4] = ["A: industry and size match", "B: size matches", "B: industry matches", "C"];
+const FITS: [&str; 4] =
+    ["A: industry and size match", "B: size matches", "B: industry matches", "C"];
 
 const WON_FOR: [&str; 4] =
     ["Reports in a minute", "One pipeline view", "Fewer manual exports", "Forecast within 5 %"];
@@ -137,8 +138,11 @@ impl Traffic {
         let score = Score { before: Some(self.dice.between(38, 64)), now };
         let (origin, content) = (*self.dice.pick(&ORIGINS), *self.dice.pick(&CONTENT));
         let fit = *self.dice.pick(&FITS);
-        let properties =
-            [("hs_analytics_source", origin), ("content_engaged", content), ("fit_assessment", fit)];
+        let properties = [
+            ("hs_analytics_source", origin),
+            ("content_engaged", content),
+            ("fit_assessment", fit),
+        ];
         // Now and then nobody has assessed the fit, and the package says so.
         let known = if self.dice.happens(85) { &properties[..] } else { &properties[..2] };
         match self.dice.weigh(&[(4, 0), (3, 1), (2, 2), (2, 3), (1, 4)]) {
@@ -251,7 +255,7 @@ impl Traffic {
 
     fn moved(&mut self, customer: &Lead, at: DateTime<Utc>) {
         let deal = 9_100_000 + customer.number;
-        if self.dice.happens(40) {
+        if self.dice.happens(25) {
             let changes = [("hubspot_owner_id", "41488296")];
             return self.arrive(at, Parcel::hubspot_changes(("deal", deal), at, &changes));
         }

@@ -44,11 +44,7 @@ pub(super) fn answer(desk: &Desk, target: &str, body: &[u8]) -> Response {
     };
     match answer {
         Ok(answer) => respond(200, "application/x-amz-json-1.1", answer.to_string()),
-        Err(Refusal {
-            status,
-            code,
-            message,
-        }) => {
+        Err(Refusal { status, code, message }) => {
             let error = json!({ "__type": code, "message": message });
             respond(status, "application/x-amz-json-1.1", error.to_string())
         }
@@ -107,11 +103,8 @@ fn refuse_unfit(request: &PutEvents) -> Result<(), Refusal> {
 
 /// One entry as an event, or the code and the message it is refused with.
 fn event(entry: Entry, now: DateTime<Utc>) -> Result<Sent, (&'static str, String)> {
-    let required = [
-        ("Source", &entry.source),
-        ("DetailType", &entry.detail_type),
-        ("Detail", &entry.detail),
-    ];
+    let required =
+        [("Source", &entry.source), ("DetailType", &entry.detail_type), ("Detail", &entry.detail)];
     if let Some((name, _)) = required.iter().find(|(_, value)| value.is_empty()) {
         let message =
             format!("Parameter {name} is not valid. Reason: {name} is a required argument.");
@@ -125,9 +118,7 @@ fn event(entry: Entry, now: DateTime<Utc>) -> Result<Sent, (&'static str, String
         bus: entry.event_bus_name.unwrap_or_else(|| "default".to_owned()),
         source: entry.source,
         detail_type: entry.detail_type,
-        time: time
-            .and_then(DateTime::from_timestamp_millis)
-            .unwrap_or(now),
+        time: time.and_then(DateTime::from_timestamp_millis).unwrap_or(now),
         detail,
         rules: Vec::new(),
     })
@@ -136,15 +127,8 @@ fn event(entry: Entry, now: DateTime<Utc>) -> Result<Sent, (&'static str, String
 /// Writes the rules an event matches into it, and says which queues it goes to: each rule's.
 fn route(desk: &Desk, mut sent: Sent) -> (Sent, Vec<String>) {
     let mut queues = Vec::new();
-    if let Sent::Bus {
-        detail_type, rules, ..
-    } = &mut sent
-    {
-        for rule in desk
-            .rules
-            .iter()
-            .filter(|rule| rule.detail_types.contains(detail_type))
-        {
+    if let Sent::Bus { detail_type, rules, .. } = &mut sent {
+        for rule in desk.rules.iter().filter(|rule| rule.detail_types.contains(detail_type)) {
             rules.push(rule.name.clone());
             queues.push(rule.queue.clone());
         }

@@ -23,10 +23,8 @@ pub(super) fn answer(desk: &Desk, body: &[u8]) -> Response {
     let answer = match form.get("Action").map(String::as_str) {
         Some("Publish") => publish(desk, &form),
         action => {
-            let message = format!(
-                "The local topic knows no action {}.",
-                action.unwrap_or("at all")
-            );
+            let message =
+                format!("The local topic knows no action {}.", action.unwrap_or("at all"));
             Err(Refusal::new(400, "InvalidAction", message))
         }
     };
@@ -40,11 +38,7 @@ pub(super) fn answer(desk: &Desk, body: &[u8]) -> Response {
                  </PublishResponse>"
             ),
         ),
-        Err(Refusal {
-            status,
-            code,
-            message,
-        }) => {
+        Err(Refusal { status, code, message }) => {
             let kind = if status < 500 { "Sender" } else { "Receiver" };
             let message = crate::page::escape(&message);
             let text = format!(
@@ -58,12 +52,10 @@ pub(super) fn answer(desk: &Desk, body: &[u8]) -> Response {
 
 fn publish(desk: &Desk, form: &Form) -> Result<String, Refusal> {
     let sent = message(form)?;
-    desk.ledger
-        .publish(desk.clock.now(), &sent)
-        .map_err(|error| {
-            tracing::error!(%error, "a message could not be stored");
-            Refusal::new(500, "InternalError", error.to_string())
-        })
+    desk.ledger.publish(desk.clock.now(), &sent).map_err(|error| {
+        tracing::error!(%error, "a message could not be stored");
+        Refusal::new(500, "InternalError", error.to_string())
+    })
 }
 
 /// Reads a message as SNS would accept it.
@@ -110,9 +102,7 @@ fn attributes(form: &Form) -> Result<Map<String, Value>, Refusal> {
             Some("Binary") => field("Value.BinaryValue"),
             _ => field("Value.StringValue"),
         };
-        let value = value
-            .filter(|value| !value.is_empty())
-            .and_then(|text| typed(kind, text));
+        let value = value.filter(|value| !value.is_empty()).and_then(|text| typed(kind, text));
         let value = value.ok_or_else(|| {
             let message = format!("The message attribute '{name}' has an invalid value or type.");
             Refusal::new(400, "ParameterValueInvalid", message)
@@ -127,9 +117,7 @@ fn typed(kind: &str, text: &str) -> Option<Value> {
     match kind {
         "String.Array" => {
             let list: Vec<Value> = serde_json::from_str(text).ok()?;
-            let is_flat = list
-                .iter()
-                .all(|item| !item.is_object() && !item.is_array());
+            let is_flat = list.iter().all(|item| !item.is_object() && !item.is_array());
             is_flat.then_some(Value::Array(list))
         }
         _ if kind == "Number" || kind.starts_with("Number.") => {
@@ -141,28 +129,16 @@ fn typed(kind: &str, text: &str) -> Option<Value> {
 }
 
 fn invalid(what: &str) -> Refusal {
-    Refusal::new(
-        400,
-        "InvalidParameter",
-        format!("Invalid parameter: {what}"),
-    )
+    Refusal::new(400, "InvalidParameter", format!("Invalid parameter: {what}"))
 }
 
 /// Reads an `application/x-www-form-urlencoded` body.
 fn parse_form(body: &[u8]) -> Form {
-    let pairs = body
-        .split(|&byte| byte == b'&')
-        .filter(|pair| !pair.is_empty());
+    let pairs = body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
-            let at = pair
-                .iter()
-                .position(|&byte| byte == b'=')
-                .unwrap_or(pair.len());
-            (
-                decode(&pair[..at]),
-                decode(pair.get(at + 1..).unwrap_or_default()),
-            )
+            let at = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
+            (decode(&pair[..at]), decode(pair.get(at + 1..).unwrap_or_default()))
         })
         .collect()
 }
@@ -188,9 +164,7 @@ fn decode(text: &[u8]) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -219,13 +193,7 @@ mod tests {
              &MessageAttributes.entry.2.Name=kind&MessageAttributes.entry.2.Value.DataType=String\
              &MessageAttributes.entry.2.Value.StringValue=breached"
         );
-        let Sent::Topic {
-            subject,
-            message,
-            attributes,
-            ..
-        } = read(&form).unwrap()
-        else {
+        let Sent::Topic { subject, message, attributes, .. } = read(&form).unwrap() else {
             panic!("a message")
         };
         assert_eq!(subject.as_deref(), Some("Breached: Ada"));
@@ -236,14 +204,7 @@ mod tests {
 
     #[test]
     fn a_subject_is_one_short_line_of_ascii() {
-        for subject in [
-            "",
-            "+late",
-            "caf%C3%A9",
-            "two%0Alines",
-            "tab%09",
-            &"x".repeat(100),
-        ] {
+        for subject in ["", "+late", "caf%C3%A9", "two%0Alines", "tab%09", &"x".repeat(100)] {
             check_refused(&format!("Message=m&Subject={subject}"), "Subject");
         }
         assert!(read(&format!("{TOPIC}&Message=m&Subject={}", "x".repeat(99))).is_ok());
@@ -253,15 +214,8 @@ mod tests {
     fn a_message_needs_a_topic_a_text_and_a_size_within_bounds() {
         check_refused("Message=", "Empty message");
         check_refused("Subject=alone", "Empty message");
-        check_refused(
-            &format!("Message={}", "x".repeat(256 * 1024 + 1)),
-            "too long",
-        );
-        assert!(
-            read("TopicArn=alerts&Message=m")
-                .unwrap_err()
-                .contains("TopicArn")
-        );
+        check_refused(&format!("Message={}", "x".repeat(256 * 1024 + 1)), "too long");
+        assert!(read("TopicArn=alerts&Message=m").unwrap_err().contains("TopicArn"));
     }
 
     #[test]

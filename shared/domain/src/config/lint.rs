@@ -1,4 +1,5 @@
-//! What a well-shaped configuration can still get wrong: names that name nothing, and promises it cannot keep.
+//! What a well-shaped configuration can still get wrong: names that name nothing, and promises it
+//! cannot keep.
 
 use super::{load::Reader, model::*, types::*};
 use crate::{event::names, routing::Rules};

@@ -1,7 +1,7 @@
 //! Reads a configuration file and reports every problem at once, each with its place and a way out.
 //!
-//! Each entry of each table is read on its own, so that one wrong value does not hide the next; only when every entry
-//! has a shape are the references between them linted.
+//! Each entry of each table is read on its own, so that one wrong value does not hide the next;
+//! only when every entry has a shape are the references between them linted.
 
 use super::{lint::lint, model::*};
 use crate::{

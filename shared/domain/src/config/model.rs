@@ -154,9 +154,11 @@ pub enum SourceKind {
 pub struct Source {
     /// How it speaks.
     pub kind: SourceKind,
-    /// Where its secret comes from: `sample`, or a name the runtime can look up. Never the secret itself.
+    /// Where its secret comes from: `sample`, or a name the runtime can look up. Never the secret
+    /// itself.
     pub secret: String,
-    /// HubSpot portals or Salesforce organisations that may speak here; none means any that is authentic.
+    /// HubSpot portals or Salesforce organisations that may speak here; none means any that is
+    /// authentic.
     #[serde(default)]
     pub senders: Vec<String>,
     /// Which changes are which events, first match wins.

@@ -1,4 +1,5 @@
-//! Clocks in a decision: started with the handoff, recounted when its pool is known, moved with its meeting.
+//! Clocks in a decision: started with the handoff, recounted when its pool is known, moved with its
+//! meeting.
 
 use super::Facts;
 use crate::{
@@ -27,7 +28,8 @@ pub fn start_clocks(
         .collect()
 }
 
-/// Finds the calendar a clock counts on: named, the pool's (the organisation's until there is one), or none.
+/// Finds the calendar a clock counts on: named, the pool's (the organisation's until there is one),
+/// or none.
 pub fn calendar_of<'a>(
     rule: &ClockRule,
     config: &'a Config,
@@ -44,7 +46,8 @@ pub fn calendar_of<'a>(
     config.calendars.get_key_value(&name)
 }
 
-/// Counts clocks on a pool's calendar again, from the trigger, now that the pool is known; never one that has ended.
+/// Counts clocks on a pool's calendar again, from the trigger, now that the pool is known; never
+/// one that has ended.
 pub(super) fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> Vec<Clock> {
     let Some(kind) = facts.kind(handoff) else { return Vec::new() };
     let fresh = |clock: &Clock| {
@@ -63,7 +66,8 @@ pub(super) fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> V
         .collect()
 }
 
-/// Counts clocks back from the meeting's new time; one that was breached runs again if its new deadline is ahead.
+/// Counts clocks back from the meeting's new time; one that was breached runs again if its new
+/// deadline is ahead.
 pub(super) fn moved(
     handoff: &Handoff,
     meeting: DateTime<Utc>,

@@ -266,12 +266,8 @@ fn a_meeting_that_moves_takes_its_clock_with_it() {
     let now = at("2026-01-05T10:00:00Z");
     let handoff = assigned(&config, "meeting_set", "elena", "ae_emea");
     assert!(handoff.clocks.is_empty(), "no meeting is set yet");
-    let meeting = |at| Command::Update {
-        score: None,
-        amount: None,
-        meeting_at: Some(at),
-        completeness: 0,
-    };
+    let meeting =
+        |at| Command::Update { score: None, amount: None, meeting_at: Some(at), completeness: 0 };
     let set = step(&config, handoff, meeting(at("2026-01-08T15:00:00Z")), now);
     assert_eq!(set.clocks[0].due_at, at("2026-01-07T15:00:00Z"));
     let breached = step(&config, set, Command::Tick, at("2026-01-07T15:00:00Z"));

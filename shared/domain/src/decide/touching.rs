@@ -1,4 +1,5 @@
-//! A touch, and what it stops: decided by the fact's own time, never by when it was told or looked at.
+//! A touch, and what it stops: decided by the fact's own time, never by when it was told or looked
+//! at.
 
 use super::{Facts, credit};
 use crate::{
@@ -11,8 +12,9 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 
-/// Records a touch. One by the receiving team stops clocks by its own time: in time it meets them, also after the sweep
-/// saw a breach; late it ends them as breached, also if no sweep has looked yet.
+/// Records a touch. One by the receiving team stops clocks by its own time: in time it meets them,
+/// also after the sweep saw a breach; late it ends them as breached, also if no sweep has looked
+/// yet.
 pub(super) fn touch(
     handoff: &Handoff,
     channel: String,
@@ -61,7 +63,11 @@ fn first_credit(handoff: &Handoff) -> Credit {
 }
 
 /// Stops clocks at a fact's own time.
-pub(super) fn stopped(handoff: &Handoff, at: DateTime<Utc>, which: impl Fn(Stop) -> bool) -> Vec<Change> {
+pub(super) fn stopped(
+    handoff: &Handoff,
+    at: DateTime<Utc>,
+    which: impl Fn(Stop) -> bool,
+) -> Vec<Change> {
     let mut changes = Vec::new();
     for clock in handoff.clocks.iter().filter(|clock| which(clock.stop)) {
         let name = clock.name.clone();

@@ -1,14 +1,16 @@
-//! Weighted rotation by virtual time: each assignment moves a member's position on by one turn divided by their weight, and
-//! the lowest eligible position is next, ties by id.
+//! Weighted rotation by virtual time: each assignment moves a member's position on by one turn
+//! divided by their weight, and the lowest eligible position is next, ties by id.
 //!
-//! Stated bound: for any two reps eligible for the same handoffs throughout, positions differ by at most
-//! `max(TURN / wᵢ, TURN / wⱼ)`. A position further behind than that belongs to somebody who was away, new or at capacity; it is
-//! raised to the bound before choosing, so that nobody is flooded on coming back and nobody need record when they left.
+//! Stated bound: for any two reps eligible for the same handoffs throughout, positions differ by at
+//! most `max(TURN / wᵢ, TURN / wⱼ)`. A position further behind than that belongs to somebody who
+//! was away, new or at capacity; it is raised to the bound before choosing, so that nobody is
+//! flooded on coming back and nobody need record when they left.
 
 use super::trace::{Candidate, PassedOver};
 use crate::ids::PersonId;
 
-/// One whole turn of weight 1; divisible by every weight up to 16, so that those positions are exact.
+/// One whole turn of weight 1; divisible by every weight up to 16, so that those positions are
+/// exact.
 pub const TURN: u64 = 720_720;
 
 /// A member of a pool as they stand at the moment of choosing.

@@ -1,7 +1,8 @@
 //! Rules compiled once per configuration version, and the input they are asked about.
 //!
-//! CEL checks only syntax when it compiles, so names are linted against a typed sample of everything a handoff can carry.
-//! A clause that cannot be evaluated does not hold, and the trace says so.
+//! CEL checks only syntax when it compiles, so names are linted against a typed sample of
+//! everything a handoff can carry. A clause that cannot be evaluated does not hold, and the trace
+//! says so.
 
 use super::trace::{Clause, RuleFailed};
 use crate::{
@@ -48,7 +49,8 @@ pub struct Match {
 }
 
 impl Rules {
-    /// Compiles a configuration's rules; a clause that does not compile never holds, and lint has said so.
+    /// Compiles a configuration's rules; a clause that does not compile never holds, and lint has
+    /// said so.
     pub fn compile(config: &Config) -> Self {
         let compiled = |rule: &Rule| Compiled {
             name: rule.name.clone(),
@@ -73,7 +75,8 @@ impl Rules {
     ) -> Match {
         let context = context(&lead_of(config, package), &handoff_of(handoff), now);
         let mut failed = Vec::new();
-        let for_type = |rule: &&Compiled| rule.types.is_empty() || rule.types.contains(&handoff.kind);
+        let for_type =
+            |rule: &&Compiled| rule.types.is_empty() || rule.types.contains(&handoff.kind);
         for rule in self.rules.iter().filter(for_type) {
             let mut clauses = Vec::with_capacity(rule.clauses.len());
             for (expr, program) in &rule.clauses {
@@ -100,7 +103,8 @@ impl Rules {
 
     /// Lints every clause: syntax, the names it refers to, and a dry run on a typed sample.
     pub fn faults(config: &Config) -> Vec<Fault> {
-        let sample = context(&lead_of(config, &Package::default()), &sample_handoff(), DateTime::UNIX_EPOCH);
+        let sample =
+            context(&lead_of(config, &Package::default()), &sample_handoff(), DateTime::UNIX_EPOCH);
         let mut faults = Vec::new();
         for (rule_index, rule) in config.rules.iter().enumerate() {
             for (clause_index, clause) in rule.when.iter().enumerate() {
@@ -172,14 +176,17 @@ fn context(lead: &Json, handoff: &Json, now: DateTime<Utc>) -> Context<'static, 
     context
 }
 
-/// Builds what clauses see of a package: every attribute is there, empty when unknown, so that a clause can ask.
+/// Builds what clauses see of a package: every attribute is there, empty when unknown, so that a
+/// clause can ask.
 fn lead_of(config: &Config, package: &Package) -> Json {
     let mut lead = Map::new();
     let texts = config
         .types
         .values()
         .flat_map(|kind| kind.fields.iter().map(|field| field.name.as_str()))
-        .chain(config.sources.values().flat_map(|source| source.fields.values().map(String::as_str)))
+        .chain(
+            config.sources.values().flat_map(|source| source.fields.values().map(String::as_str)),
+        )
         .chain(["company", "country", "industry", "segment", "language", "product", "postal_code"]);
     for name in texts {
         lead.insert(name.to_owned(), "".into());

@@ -103,7 +103,8 @@ pub struct Trace {
     pub by_hand: Option<PersonId>,
 }
 
-/// A trace names at most this many rules that failed and reps that were passed over: a commit row stays small.
+/// A trace names at most this many rules that failed and reps that were passed over: a commit row
+/// stays small.
 const MOST_TRACED: usize = 12;
 
 impl Trace {

@@ -17,19 +17,12 @@ use chrono::{DateTime, Utc};
 use domain::{SourceEvent, SourceKey, config::Source, event::names::UPDATED, subject::ObjectKind};
 
 /// Members of the legacy shapes that name the object; without one it is a contact.
-const LEGACY_IDS: [(&str, &str); 4] = [
-    ("vid", "contact"),
-    ("dealId", "deal"),
-    ("companyId", "company"),
-    ("hs_object_id", "contact"),
-];
+const LEGACY_IDS: [(&str, &str); 4] =
+    [("vid", "contact"), ("dealId", "deal"), ("companyId", "company"), ("hs_object_id", "contact")];
 
 /// Members of a flat body that name the contact.
-const FLAT_IDS: [(&str, &str); 3] = [
-    ("hs_object_id", "contact"),
-    ("vid", "contact"),
-    ("objectId", "contact"),
-];
+const FLAT_IDS: [(&str, &str); 3] =
+    [("hs_object_id", "contact"), ("vid", "contact"), ("objectId", "contact")];
 
 /// Reads the one object of a workflow action.
 pub(super) fn read(key: &SourceKey, source: &Source, body: Map) -> Result<Item, Fault> {
@@ -59,24 +52,14 @@ pub(super) fn read(key: &SourceKey, source: &Source, body: Map) -> Result<Item, 
     let mut told = properties;
     told.retain(|name, _| FLAT_IDS.iter().all(|(member, _)| name != member));
     VOCABULARY.fill(&mut event, source, object, &told);
-    let at = event
-        .occurred_at
-        .map(|at| at.timestamp_millis().to_string());
+    let at = event.occurred_at.map(|at| at.timestamp_millis().to_string());
     let content = Node::Map(body.clone()).canonical();
     event.fingerprint = digest(&[Some(&content)]);
     let distinction = match (trigger, &at) {
         (Some(_), Some(at)) => at,
         _ => &event.fingerprint,
     };
-    let parts = [
-        CRM,
-        "workflow",
-        key.as_str(),
-        object,
-        &id,
-        trigger.unwrap_or(""),
-        distinction,
-    ];
+    let parts = [CRM, "workflow", key.as_str(), object, &id, trigger.unwrap_or(""), distinction];
     event.key = digest(&parts.map(Some));
     Ok(Item::event(event))
 }
@@ -110,10 +93,7 @@ fn properties(body: &Map) -> Result<(Map, Vec<History<'_>>), Fault> {
     for (name, node) in members {
         let value = match node {
             Node::Map(wrapped) => {
-                histories.push(History {
-                    property: name,
-                    versions: versions(wrapped),
-                });
+                histories.push(History { property: name, versions: versions(wrapped) });
                 wrapped.get("value")
             }
             plain => Some(plain),
@@ -144,16 +124,9 @@ fn version(entry: &Node) -> Option<Version<'_>> {
 }
 
 fn object_and_id(body: &Map, properties: &Map) -> Result<(&'static str, String), Fault> {
-    let members = if body.contains_key("properties") {
-        &LEGACY_IDS[..]
-    } else {
-        &FLAT_IDS[..]
-    };
+    let members = if body.contains_key("properties") { &LEGACY_IDS[..] } else { &FLAT_IDS[..] };
     let found = members.iter().find_map(|(member, object)| {
-        let id = body
-            .get(*member)
-            .or_else(|| properties.get(*member))?
-            .as_id()?;
+        let id = body.get(*member).or_else(|| properties.get(*member))?.as_id()?;
         Some((*object, id.to_owned()))
     });
     found.ok_or_else(|| Fault::field(members[0].0))

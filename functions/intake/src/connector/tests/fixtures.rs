@@ -39,10 +39,7 @@ fn source(kind: SourceKind, events: Vec<EventRule>, fields: &[(&str, &str)]) -> 
         secret: "sample".into(),
         senders: Vec::new(),
         events,
-        fields: fields
-            .iter()
-            .map(|(from, to)| ((*from).into(), (*to).into()))
-            .collect(),
+        fields: fields.iter().map(|(from, to)| ((*from).into(), (*to).into())).collect(),
         currency: "EUR".into(),
     }
 }
@@ -54,45 +51,23 @@ pub(super) fn generic() -> Source {
 pub(super) fn hubspot() -> Source {
     let (demo, mql) = (Some(Err("demo")), Some(Ok("marketingqualifiedlead")));
     let events = vec![
-        rule(
-            "contact",
-            "recent_conversion_event_name",
-            demo,
-            "demo.requested",
-        ),
+        rule("contact", "recent_conversion_event_name", demo, "demo.requested"),
         rule("contact", "hubspotscore", None, "lead.scored"),
         rule("contact", "lifecyclestage", mql, "lead.qualified"),
-        rule(
-            "deal",
-            "dealstage",
-            Some(Ok("closedwon")),
-            "contract.signed",
-        ),
+        rule("deal", "dealstage", Some(Ok("closedwon")), "contract.signed"),
         rule("deal", "hubspot_owner_id", None, "territory.changed"),
     ];
-    let fields = [
-        ("hubspotscore", "score"),
-        ("recent_conversion_event_name", "intent_signal"),
-    ];
+    let fields = [("hubspotscore", "score"), ("recent_conversion_event_name", "intent_signal")];
     source(SourceKind::Hubspot, events, &fields)
 }
 
 pub(super) fn salesforce() -> Source {
     let events = vec![
         rule("Lead", "Score__c", None, "lead.scored"),
-        rule(
-            "Opportunity",
-            "StageName",
-            Some(Ok("Closed Won")),
-            "contract.signed",
-        ),
+        rule("Opportunity", "StageName", Some(Ok("Closed Won")), "contract.signed"),
         rule("Task", "Status", Some(Ok("Completed")), "touch"),
     ];
-    source(
-        SourceKind::Salesforce,
-        events,
-        &[("Score__c", "score"), ("Fit__c", "fit")],
-    )
+    source(SourceKind::Salesforce, events, &[("Score__c", "score"), ("Fit__c", "fit")])
 }
 
 pub(super) fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -111,23 +86,11 @@ pub(super) fn request<'a>(
     now_ms: i64,
 ) -> Request<'a> {
     let now: DateTime<Utc> = DateTime::from_timestamp_millis(now_ms).unwrap();
-    Request {
-        method: "POST",
-        url,
-        token: None,
-        headers,
-        body,
-        now,
-    }
+    Request { method: "POST", url, token: None, headers, body, now }
 }
 
 pub(super) fn reading(source: &Source, body: impl AsRef<[u8]>) -> Reading {
-    read(
-        &SourceKey::from("sample"),
-        source,
-        &HeaderMap::new(),
-        body.as_ref(),
-    )
+    read(&SourceKey::from("sample"), source, &HeaderMap::new(), body.as_ref())
 }
 
 /// Reads a body that says exactly one thing that happened.
@@ -145,10 +108,7 @@ pub(super) fn reason(source: &Source, body: impl AsRef<[u8]>) -> String {
     match (items.pop(), items.len()) {
         (Some(Item::Unreadable(unreadable)), 0) => {
             let part = unreadable.part.as_slice();
-            let is_there = body
-                .as_ref()
-                .windows(part.len().max(1))
-                .any(|window| window == part);
+            let is_there = body.as_ref().windows(part.len().max(1)).any(|window| window == part);
             assert!(is_there || part == body.as_ref());
             unreadable.reason
         }

@@ -40,18 +40,9 @@ fn a_full_body_is_read_whole() {
     assert_eq!(subject.email.as_deref(), Some("dana@acme.example"));
     assert_eq!(subject.company.as_deref(), Some("Acme"));
     assert_eq!(subject.country.as_deref(), Some("DE"));
-    assert_eq!(
-        subject.references,
-        [Reference::new("salesforce", ObjectKind::Deal, "006xx")]
-    );
+    assert_eq!(subject.references, [Reference::new("salesforce", ObjectKind::Deal, "006xx")]);
     assert_eq!((event.score, event.previous_score), (Some(71), Some(52)));
-    assert_eq!(
-        event.amount,
-        Some(Money {
-            minor: 5_000_000,
-            currency: "USD".into()
-        })
-    );
+    assert_eq!(event.amount, Some(Money { minor: 5_000_000, currency: "USD".into() }));
     assert_eq!(event.meeting_at, "2026-01-23T15:00:00Z".parse().ok());
     assert_eq!(event.owner_email.as_deref(), Some("ann@us.example"));
     assert_eq!(event.channel.as_deref(), Some("email"));
@@ -67,10 +58,7 @@ fn only_type_and_subject_are_needed() {
     assert_eq!((event.name.as_str(), event.occurred_at), ("touch", None));
     assert!(event.fields.is_empty());
     let unknown = r#"{"type":"something.else","data":{"subject":{"email":"a@b.example"}}}"#;
-    assert_eq!(
-        super::fixtures::event(&generic(), unknown).name,
-        "something.else"
-    );
+    assert_eq!(super::fixtures::event(&generic(), unknown).name, "something.else");
 }
 
 #[test]
@@ -87,25 +75,13 @@ fn ids_are_kept_exactly_as_written() {
         let subject = with_subject(&format!(r#"{{"object":"deal","id":{id}}}"#));
         event(&generic(), subject).subject.id.unwrap()
     };
-    for number in [
-        "9007199254740993",
-        "9007199254740994",
-        "9223372036854775808",
-        "1.0",
-    ] {
+    for number in ["9007199254740993", "9007199254740994", "9223372036854775808", "1.0"] {
         assert_eq!(id(number), number);
     }
     assert_eq!(id("18446744073709551616"), "18446744073709551616");
     assert_eq!(id(&"9".repeat(39)), "9".repeat(39));
     assert_eq!(id("\"1\""), "1");
-    for text in [
-        "a#b/c d",
-        "😀",
-        "\u{e9}",
-        "e\u{301}",
-        "nul\\u0000",
-        &"x".repeat(3000),
-    ] {
+    for text in ["a#b/c d", "😀", "\u{e9}", "e\u{301}", "nul\\u0000", &"x".repeat(3000)] {
         assert_eq!(id(&format!("\"{text}\"")), text.replace("\\u0000", "\0"));
     }
 }
@@ -121,42 +97,15 @@ fn a_fault_names_its_path() {
         (r#"{"type":null,"data":{"subject":{}}}"#, "field:type"),
         (r#"{"type":"","data":{"subject":{}}}"#, "field:type"),
         (r#"{"type":7,"data":{"subject":{}}}"#, "field:type"),
-        (
-            r#"{"type":"t","timestamp":"soon","data":{"subject":{}}}"#,
-            "field:timestamp",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"score":"high"}}"#,
-            "field:data.score",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"score":true}}"#,
-            "field:data.score",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"amount":5}}"#,
-            "field:data.amount",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"amount":{}}}"#,
-            "field:data.amount.minor",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"amount":{"minor":1.5}}}"#,
-            "field:data.amount.minor",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"meeting_at":"9 o'clock"}}"#,
-            "field:data.meeting_at",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"fields":[]}}"#,
-            "field:data.fields",
-        ),
-        (
-            r#"{"type":"t","data":{"subject":{},"channel":1}}"#,
-            "field:data.channel",
-        ),
+        (r#"{"type":"t","timestamp":"soon","data":{"subject":{}}}"#, "field:timestamp"),
+        (r#"{"type":"t","data":{"subject":{},"score":"high"}}"#, "field:data.score"),
+        (r#"{"type":"t","data":{"subject":{},"score":true}}"#, "field:data.score"),
+        (r#"{"type":"t","data":{"subject":{},"amount":5}}"#, "field:data.amount"),
+        (r#"{"type":"t","data":{"subject":{},"amount":{}}}"#, "field:data.amount.minor"),
+        (r#"{"type":"t","data":{"subject":{},"amount":{"minor":1.5}}}"#, "field:data.amount.minor"),
+        (r#"{"type":"t","data":{"subject":{},"meeting_at":"9 o'clock"}}"#, "field:data.meeting_at"),
+        (r#"{"type":"t","data":{"subject":{},"fields":[]}}"#, "field:data.fields"),
+        (r#"{"type":"t","data":{"subject":{},"channel":1}}"#, "field:data.channel"),
     ] {
         assert_eq!(reason(&generic(), body), expected, "{body}");
     }
@@ -173,23 +122,14 @@ fn a_fault_names_its_path() {
             "field:data.subject.references.1.object",
         ),
     ] {
-        assert_eq!(
-            reason(&generic(), with_subject(subject)),
-            expected,
-            "{subject}"
-        );
+        assert_eq!(reason(&generic(), with_subject(subject)), expected, "{subject}");
     }
 }
 
 #[test]
 fn the_key_is_the_delivery_id_or_the_bodys_hash() {
     let key = |pairs: &[(&str, &str)], body: &str| {
-        let reading = read(
-            &SourceKey::from("g"),
-            &generic(),
-            &headers(pairs),
-            body.as_bytes(),
-        );
+        let reading = read(&SourceKey::from("g"), &generic(), &headers(pairs), body.as_bytes());
         match reading.items.into_iter().next() {
             Some(Item::Event(event)) => (event.key, event.fingerprint),
             other => panic!("{other:?}"),
@@ -203,9 +143,7 @@ fn the_key_is_the_delivery_id_or_the_bodys_hash() {
     assert_eq!(key(&[], FULL).1.len(), 64);
     let other = FULL.replace("Dana", "Dora");
     assert_ne!(key(&[], FULL).1, key(&[], &other).1);
-    let spelled = FULL
-        .replace("\"Dana Reyes\"", "\"\\u0044ana Reyes\"")
-        .replace('\n', " ");
+    let spelled = FULL.replace("\"Dana Reyes\"", "\"\\u0044ana Reyes\"").replace('\n', " ");
     assert_eq!(key(&[], FULL).1, key(&[], &spelled).1);
 }
 
@@ -227,22 +165,13 @@ fn the_published_schema_names_what_is_read() {
     };
     let mut full: Value = serde_json::from_str(FULL).unwrap();
     full["data"].as_object_mut().unwrap().remove("plan");
-    full["data"]["subject"]
-        .as_object_mut()
-        .unwrap()
-        .remove("title");
+    full["data"]["subject"].as_object_mut().unwrap().remove("title");
     assert_eq!(names(&schema["properties"]), names(&full));
-    assert_eq!(
-        names(&schema["properties"]["data"]["properties"]),
-        names(&full["data"])
-    );
+    assert_eq!(names(&schema["properties"]["data"]["properties"]), names(&full["data"]));
     let subject = &schema["$defs"]["subject"]["properties"];
     assert_eq!(names(subject), names(&full["data"]["subject"]));
     for word in schema["$defs"]["object"]["enum"].as_array().unwrap() {
-        assert!(
-            ObjectKind::from_word(word.as_str().unwrap()).is_some(),
-            "{word}"
-        );
+        assert!(ObjectKind::from_word(word.as_str().unwrap()).is_some(), "{word}");
     }
     let examples = schema["properties"]["type"]["examples"].as_array().unwrap();
     let examples: Vec<&str> = examples.iter().filter_map(Value::as_str).collect();

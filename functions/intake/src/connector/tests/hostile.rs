@@ -33,11 +33,7 @@ fn what_is_not_json_is_quarantined_whole() {
             assert_eq!(reason(&source, body), expected, "{body:?}");
         }
         let nested = |levels: usize| {
-            format!(
-                "{{\"x\":{}1{}}}",
-                "[".repeat(levels - 1),
-                "]".repeat(levels - 1)
-            )
+            format!("{{\"x\":{}1{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
         };
         assert_ne!(reason(&source, nested(127)), "depth");
         assert_eq!(reason(&source, nested(128)), "depth");
@@ -54,10 +50,7 @@ fn a_byte_order_mark_changes_nothing() {
     };
     assert_eq!(without_key(&marked), without_key(GENERIC));
     let marked = format!("\u{feff}{CLOSED_WON}");
-    assert_eq!(
-        reading(&salesforce(), marked),
-        reading(&salesforce(), CLOSED_WON)
-    );
+    assert_eq!(reading(&salesforce(), marked), reading(&salesforce(), CLOSED_WON));
 }
 
 #[test]
@@ -69,37 +62,19 @@ fn a_compressed_body_reads_like_a_plain_one_and_a_bomb_does_not() {
     };
     let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
     let key = SourceKey::from("sample");
-    let packed = read(
-        &key,
-        &hubspot(),
-        &headers,
-        &gzip(PROPERTY_CHANGE.as_bytes()),
-    );
+    let packed = read(&key, &hubspot(), &headers, &gzip(PROPERTY_CHANGE.as_bytes()));
     assert_eq!(packed, reading(&hubspot(), PROPERTY_CHANGE));
     let bomb = gzip(&vec![b' '; 50_000_000]);
-    let unreadable = Unreadable {
-        reason: "inflate".into(),
-        part: bomb.clone(),
-    };
-    let expected = Reading {
-        items: vec![Item::Unreadable(unreadable)],
-    };
+    let unreadable = Unreadable { reason: "inflate".into(), part: bomb.clone() };
+    let expected = Reading { items: vec![Item::Unreadable(unreadable)] };
     assert_eq!(read(&key, &hubspot(), &headers, &bomb), expected);
 }
 
 #[test]
 fn hostile_text_is_kept_verbatim() {
-    let names = [
-        "<script>alert(1)</script>",
-        "=HYPERLINK(\"x\")",
-        "a\r\nBcc: b",
-        "\u{202e}txt.exe",
-    ];
-    for name in names
-        .iter()
-        .map(|name| (*name).to_owned())
-        .chain(["x".repeat(1_000_000)])
-    {
+    let names =
+        ["<script>alert(1)</script>", "=HYPERLINK(\"x\")", "a\r\nBcc: b", "\u{202e}txt.exe"];
+    for name in names.iter().map(|name| (*name).to_owned()).chain(["x".repeat(1_000_000)]) {
         let subject = serde_json::json!({"name": name});
         let body = serde_json::json!({"type": "touch", "data": {"subject": subject}}).to_string();
         match reading(&generic(), body).items.pop() {
@@ -111,10 +86,7 @@ fn hostile_text_is_kept_verbatim() {
 
 #[test]
 fn refusals_and_quarantined_items_tell_logs_nothing() {
-    let unreadable = Unreadable {
-        reason: "json".into(),
-        part: b"secret".to_vec(),
-    };
+    let unreadable = Unreadable { reason: "json".into(), part: b"secret".to_vec() };
     assert_eq!(format!("{unreadable:?}"), "Unreadable(json, 6 bytes)");
     assert!(NotAuthentic.to_string().ends_with("check its secret."));
 }

@@ -15,10 +15,7 @@ fn app(changes: serde_json::Value) -> String {
     for (name, value) in changes.as_object().unwrap() {
         entry[name] = value.clone();
     }
-    entry
-        .as_object_mut()
-        .unwrap()
-        .retain(|_, value| !value.is_null());
+    entry.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     entry.to_string()
 }
 
@@ -49,17 +46,11 @@ fn names(body: &str) -> Vec<String> {
 fn a_lifecycle_change_is_a_qualified_lead() {
     let event = event(&hubspot(), PROPERTY_CHANGE);
     assert_eq!(event.name, "lead.qualified");
-    assert_eq!(
-        event.occurred_at.map(|at| at.timestamp_millis()),
-        Some(1_765_043_528_476)
-    );
+    assert_eq!(event.occurred_at.map(|at| at.timestamp_millis()), Some(1_765_043_528_476));
     assert_eq!(event.subject.crm.as_deref(), Some("hubspot"));
     assert_eq!(event.subject.object, Some(ObjectKind::Contact));
     assert_eq!(event.subject.id.as_deref(), Some("173595202426"));
-    assert_eq!(
-        json!(event.fields),
-        json!({"lifecyclestage": "marketingqualifiedlead"})
-    );
+    assert_eq!(json!(event.fields), json!({"lifecyclestage": "marketingqualifiedlead"}));
     assert!(event.thin && !event.import);
     assert_eq!((event.key.len(), event.fingerprint.len()), (64, 64));
 }
@@ -77,16 +68,10 @@ fn a_creation_is_ours_only_by_a_rule() {
 #[test]
 fn a_score_change_carries_the_score() {
     let event = one(json!({}));
-    assert_eq!(
-        (event.name.as_str(), event.score),
-        ("lead.scored", Some(71))
-    );
+    assert_eq!((event.name.as_str(), event.score), ("lead.scored", Some(71)));
     assert!(event.fields.is_empty());
     let unclear = one(json!({"propertyValue": "n/a"}));
-    assert_eq!(
-        (unclear.score, json!(unclear.fields)),
-        (None, json!({"hubspotscore": "n/a"}))
-    );
+    assert_eq!((unclear.score, json!(unclear.fields)), (None, json!({"hubspotscore": "n/a"})));
 }
 
 #[test]
@@ -94,18 +79,12 @@ fn a_known_property_without_a_rule_is_a_thin_update() {
     let event = one(json!({"propertyName": "email", "propertyValue": "dana@acme.example"}));
     assert_eq!((event.name.as_str(), event.thin), ("updated", true));
     assert_eq!(event.subject.email.as_deref(), Some("dana@acme.example"));
-    assert!(is_ignored(
-        &hubspot(),
-        json!({"propertyName": "hs_whatever"})
-    ));
+    assert!(is_ignored(&hubspot(), json!({"propertyName": "hs_whatever"})));
     let company = json!({"subscriptionType": "company.propertyChange", "propertyName": "name",
         "propertyValue": "Acme"});
     let event = one(company);
     assert_eq!(event.subject.object, Some(ObjectKind::Account));
-    assert_eq!(
-        (event.subject.company.as_deref(), event.subject.name),
-        (Some("Acme"), None)
-    );
+    assert_eq!((event.subject.company.as_deref(), event.subject.name), (Some("Acme"), None));
 }
 
 #[test]
@@ -143,10 +122,7 @@ fn an_owner_changed_by_an_integration_is_our_own_echo() {
     };
     assert!(is_ignored(&hubspot(), owner("INTEGRATION")));
     assert_eq!(one(owner("CRM_UI")).name, "territory.changed");
-    assert_eq!(
-        one(json!({"changeSource": "INTEGRATION"})).name,
-        "lead.scored"
-    );
+    assert_eq!(one(json!({"changeSource": "INTEGRATION"})).name, "lead.scored");
 }
 
 #[test]
@@ -160,10 +136,7 @@ fn portals_are_told_apart_within_a_batch() {
     source.senders = vec!["62515".into()];
     assert!(is_ignored(&source, json!({"portalId": 62516})));
     assert!(!is_ignored(&source, json!({"portalId": "62515"})));
-    assert_eq!(
-        reason(&source, batch(&[app(json!({"portalId": null}))])),
-        "field:portalId"
-    );
+    assert_eq!(reason(&source, batch(&[app(json!({"portalId": null}))])), "field:portalId");
     assert_eq!(event(&source, LEGACY).name, "demo.requested");
     let other = LEGACY.replace("62515", "62516");
     assert_eq!(reading(&source, other).items, [Item::Ignored]);
@@ -225,12 +198,7 @@ fn each_part_of_the_key_makes_another_change() {
 #[test]
 fn ids_are_kept_exactly_and_never_merge() {
     let with = |id: &str| batch(&[app(json!({})).replace(":173,", &format!(":{id},"))]);
-    for id in [
-        "9007199254740993",
-        "9007199254740994",
-        "9223372036854775808",
-        "1.0",
-    ] {
+    for id in ["9007199254740993", "9007199254740994", "9223372036854775808", "1.0"] {
         assert_eq!(event(&hubspot(), with(id)).subject.id.as_deref(), Some(id));
     }
     let key = |id: &str| event(&hubspot(), with(id)).key;
@@ -274,15 +242,11 @@ fn one_poisoned_entry_among_a_hundred_is_quarantined_alone() {
         ("7".to_owned(), "shape"),
         ("null".to_owned(), "shape"),
     ] {
-        let mut entries: Vec<String> = (0..99)
-            .map(|index| app(json!({"eventId": index})))
-            .collect();
+        let mut entries: Vec<String> =
+            (0..99).map(|index| app(json!({"eventId": index}))).collect();
         entries.insert(41, poison.clone());
         let items = reading(&hubspot(), batch(&entries)).items;
-        let events = items
-            .iter()
-            .filter(|item| matches!(item, Item::Event(_)))
-            .count();
+        let events = items.iter().filter(|item| matches!(item, Item::Event(_))).count();
         assert_eq!((items.len(), events), (100, 99));
         match items.last() {
             Some(Item::Unreadable(unreadable)) => {
@@ -296,9 +260,7 @@ fn one_poisoned_entry_among_a_hundred_is_quarantined_alone() {
 
 #[test]
 fn a_thousand_events_are_a_thousand_items() {
-    let entries: Vec<String> = (0..1000)
-        .map(|index| app(json!({"eventId": index})))
-        .collect();
+    let entries: Vec<String> = (0..1000).map(|index| app(json!({"eventId": index}))).collect();
     assert_eq!(names(&batch(&entries)), vec!["lead.scored"; 1000]);
 }
 
@@ -323,10 +285,7 @@ fn a_legacy_workflow_body_carries_everything() {
     assert_eq!(event.subject.email.as_deref(), Some("dana@acme.example"));
     assert_eq!(event.subject.company.as_deref(), Some("Acme"));
     assert_eq!((event.score, event.previous_score), (Some(71), Some(52)));
-    assert_eq!(
-        event.occurred_at.map(|at| at.timestamp_millis()),
-        Some(1_719_252_600_000)
-    );
+    assert_eq!(event.occurred_at.map(|at| at.timestamp_millis()), Some(1_719_252_600_000));
     let fields = json!({"intent_signal": "Pricing page: Request a demo",
         "lifecyclestage": "marketingqualifiedlead"});
     assert_eq!(json!(event.fields), fields);
@@ -337,26 +296,17 @@ fn a_legacy_workflow_body_carries_everything() {
 fn a_workflows_time_is_the_matched_propertys_newest_version() {
     let email_last = LEGACY.replace("1719252562899", "1719999999999");
     let any = event(&hubspot(), &email_last);
-    assert_eq!(
-        any.occurred_at.map(|at| at.timestamp_millis()),
-        Some(1_719_999_999_999)
-    );
+    assert_eq!(any.occurred_at.map(|at| at.timestamp_millis()), Some(1_719_999_999_999));
     let scored = email_last.replace("Request a demo", "Newsletter");
     let scored = event(&hubspot(), &scored);
     assert_eq!(scored.name, "lead.scored");
-    assert_eq!(
-        scored.occurred_at.map(|at| at.timestamp_millis()),
-        Some(1_719_252_600_000)
-    );
+    assert_eq!(scored.occurred_at.map(|at| at.timestamp_millis()), Some(1_719_252_600_000));
 }
 
 #[test]
 fn a_workflow_enrolment_is_told_from_the_next_by_its_newest_version() {
     let demo = |body: &str| event(&hubspot(), body);
-    let (first, next) = (
-        demo(LEGACY),
-        demo(&LEGACY.replace("1719252600000", "1719252600001")),
-    );
+    let (first, next) = (demo(LEGACY), demo(&LEGACY.replace("1719252600000", "1719252600001")));
     assert_ne!(first.key, next.key);
     let same_time = demo(&LEGACY.replace("Reyes", "Reyes-Lund"));
     assert_eq!(first.key, same_time.key);
@@ -371,10 +321,7 @@ fn a_flat_workflow_body_carries_what_was_chosen() {
     assert_eq!(event.name, "demo.requested");
     assert_eq!(event.subject.id.as_deref(), Some("32192850234"));
     assert_eq!(event.subject.name.as_deref(), Some("Dana"));
-    assert_eq!(
-        (event.score, event.previous_score, event.occurred_at),
-        (Some(71), None, None)
-    );
+    assert_eq!((event.score, event.previous_score, event.occurred_at), (Some(71), None, None));
     let fields = json!({"intent_signal": "Pricing page: Request a demo",
         "createdate": "1719005182880",
         "lifecyclestage": "marketingqualifiedlead", "hubspot_owner_id": "41488296"});
@@ -385,23 +332,10 @@ fn a_flat_workflow_body_carries_what_was_chosen() {
 fn the_fields_table_reaches_every_attribute() {
     let mut source = hubspot();
     source.events.clear();
-    for target in [
-        "previous_score",
-        "amount",
-        "meeting_at",
-        "owner_email",
-        "channel",
-        "outcome",
-    ] {
-        source
-            .fields
-            .insert(format!("x_{target}"), target.to_owned());
+    for target in ["previous_score", "amount", "meeting_at", "owner_email", "channel", "outcome"] {
+        source.fields.insert(format!("x_{target}"), target.to_owned());
     }
-    for (from, to) in [
-        ("x_firm", "company"),
-        ("x_land", "country"),
-        ("firstname", "nickname"),
-    ] {
+    for (from, to) in [("x_firm", "company"), ("x_land", "country"), ("firstname", "nickname")] {
         source.fields.insert(from.to_owned(), to.to_owned());
     }
     let body = json!({"hs_object_id": "1", "x_previous_score": "52", "x_amount": "1234.5",
@@ -411,13 +345,7 @@ fn the_fields_table_reaches_every_attribute() {
     let event = event(&source, body.to_string());
     assert_eq!(event.name, "updated");
     assert_eq!(event.previous_score, Some(52));
-    assert_eq!(
-        event.amount,
-        Some(Money {
-            minor: 123_450,
-            currency: "GBP".into()
-        })
-    );
+    assert_eq!(event.amount, Some(Money { minor: 123_450, currency: "GBP".into() }));
     assert_eq!(event.meeting_at, "2026-01-23T15:00:00Z".parse().ok());
     assert_eq!(event.owner_email.as_deref(), Some("ann@us.example"));
     assert_eq!(event.channel.as_deref(), Some("phone"));
@@ -425,8 +353,5 @@ fn the_fields_table_reaches_every_attribute() {
     assert_eq!(event.subject.company.as_deref(), Some("Acme"));
     assert_eq!(event.subject.country.as_deref(), Some("DE"));
     assert_eq!(event.subject.name.as_deref(), Some("Dana Reyes"));
-    assert_eq!(
-        json!(event.fields),
-        json!({"company": "ACME Inc.", "nickname": "Dana"})
-    );
+    assert_eq!(json!(event.fields), json!({"company": "ACME Inc.", "nickname": "Dana"}));
 }

@@ -32,15 +32,8 @@ fn lead(fields: &str) -> String {
 
 fn check(source: &Source, token: Option<&str>, body: &str) -> Result<(), NotAuthentic> {
     let headers = headers(&[]);
-    let request = Request {
-        token,
-        ..request("https://x.example", &headers, body.as_bytes(), 0)
-    };
-    authenticate(
-        source,
-        &request,
-        &["old-token".to_owned(), "token".to_owned()],
-    )
+    let request = Request { token, ..request("https://x.example", &headers, body.as_bytes(), 0) };
+    authenticate(source, &request, &["old-token".to_owned(), "token".to_owned()])
 }
 
 #[test]
@@ -53,11 +46,7 @@ fn the_token_and_the_organisation_prove_the_sender() {
     for known in ["00Dxx0000001gPLEAY", "00Dxx0000001gPL"] {
         source.senders = vec![known.to_owned()];
         assert_eq!(check(&source, Some("token"), CLOSED_WON), Ok(()), "{known}");
-        assert_eq!(
-            check(&source, Some("token"), ACCOUNT),
-            Err(NotAuthentic),
-            "{known}"
-        );
+        assert_eq!(check(&source, Some("token"), ACCOUNT), Err(NotAuthentic), "{known}");
         assert_eq!(check(&source, Some("other"), CLOSED_WON), Err(NotAuthentic));
     }
     source.senders = vec!["00Dxx0000001gpl".to_owned()];
@@ -73,11 +62,7 @@ fn an_organisation_is_named_once_or_not_believed() {
     assert_eq!(check(&source, Some("token"), "<a/>"), Err(NotAuthentic));
     // What has the token but cannot be read is for the quarantine.
     for unreadable in ["", "<Envelope>", "<!DOCTYPE a><a/>"] {
-        assert_eq!(
-            check(&source, Some("token"), unreadable),
-            Ok(()),
-            "{unreadable}"
-        );
+        assert_eq!(check(&source, Some("token"), unreadable), Ok(()), "{unreadable}");
     }
 }
 
@@ -92,13 +77,7 @@ fn a_won_opportunity_is_a_signed_contract() {
     assert_eq!(event.subject.object, Some(ObjectKind::Deal));
     assert_eq!(event.subject.id.as_deref(), Some("006xx000004TmiQAAS"));
     assert_eq!((event.subject.name, event.occurred_at), (None, None));
-    assert_eq!(
-        event.amount,
-        Some(Money {
-            minor: 5_000_000,
-            currency: "EUR".into()
-        })
-    );
+    assert_eq!(event.amount, Some(Money { minor: 5_000_000, currency: "EUR".into() }));
     let fields = json!({"CloseDate": "2026-06-30", "Name": "Acme - 500 Widgets",
         "StageName": "Closed Won"});
     assert_eq!(json!(event.fields), fields);
@@ -110,10 +89,7 @@ fn an_account_is_an_update() {
     let event = event(&salesforce(), ACCOUNT);
     assert_eq!(event.name, "updated");
     assert_eq!(event.subject.object, Some(ObjectKind::Account));
-    assert_eq!(
-        event.subject.company.as_deref(),
-        Some("Salesforce.com Inc.")
-    );
+    assert_eq!(event.subject.company.as_deref(), Some("Salesforce.com Inc."));
     assert_eq!(event.subject.country.as_deref(), Some("United States"));
     assert_eq!(event.fields["BillingPostalCode"], "CA 94105");
 }
@@ -128,17 +104,11 @@ fn a_lead_carries_its_score_its_time_and_its_references() {
         <sf:AccountId>001xx</sf:AccountId><sf:ContactId>003xx</sf:ContactId>\
         <sf:Phone xsi:nil='true'/><sf:Country></sf:Country>";
     let event = event(&salesforce(), lead(fields));
-    assert_eq!(
-        (event.name.as_str(), event.score),
-        ("lead.scored", Some(71))
-    );
+    assert_eq!((event.name.as_str(), event.score), ("lead.scored", Some(71)));
     assert_eq!(event.subject.name.as_deref(), Some("Dana Reyes & Co é"));
     assert_eq!(event.subject.email.as_deref(), Some("dana@acme.example"));
     assert_eq!(event.occurred_at, "2026-01-05T09:00:00Z".parse().ok());
-    let expected = [
-        (ObjectKind::Contact, "003xx"),
-        (ObjectKind::Account, "001xx"),
-    ];
+    let expected = [(ObjectKind::Contact, "003xx"), (ObjectKind::Account, "001xx")];
     let expected = expected.map(|(object, id)| Reference::new("salesforce", object, id));
     assert_eq!(event.subject.references, expected);
     assert_eq!(json!(event.fields), json!({"fit": "high"}));
@@ -148,13 +118,7 @@ fn a_lead_carries_its_score_its_time_and_its_references() {
 fn amounts_take_the_records_currency() {
     let fields = "<sf:Amount>10.5</sf:Amount><sf:CurrencyIsoCode>JPY</sf:CurrencyIsoCode>";
     let event = event(&salesforce(), lead(fields));
-    assert_eq!(
-        event.amount,
-        Some(Money {
-            minor: 1050,
-            currency: "JPY".into()
-        })
-    );
+    assert_eq!(event.amount, Some(Money { minor: 1050, currency: "JPY".into() }));
     assert!(event.fields.is_empty());
 }
 
@@ -165,10 +129,7 @@ fn another_object_is_ours_only_by_a_rule_and_a_reference() {
     let event = event(&salesforce(), task(touch));
     assert_eq!((event.name.as_str(), event.subject.id), ("touch", None));
     assert_eq!(event.subject.references.len(), 1);
-    for fields in [
-        "<sf:Status>Completed</sf:Status>",
-        "<sf:LeadId>00Q1</sf:LeadId>",
-    ] {
+    for fields in ["<sf:Status>Completed</sf:Status>", "<sf:LeadId>00Q1</sf:LeadId>"] {
         assert_eq!(reading(&salesforce(), task(fields)).items, [Item::Ignored]);
     }
 }
@@ -180,10 +141,7 @@ fn a_default_namespace_reads_like_a_prefixed_one() {
         .replace("sf:", "")
         .replace("xmlns:soapenv", "xmlns")
         .replace("xmlns:sf", "xmlns");
-    assert_eq!(
-        event(&salesforce(), unprefixed),
-        event(&salesforce(), CLOSED_WON)
-    );
+    assert_eq!(event(&salesforce(), unprefixed), event(&salesforce(), CLOSED_WON));
 }
 
 #[test]
@@ -205,39 +163,18 @@ fn the_session_id_reaches_nothing_that_is_kept() {
 #[test]
 fn one_bad_notification_among_a_hundred_is_quarantined_alone() {
     let good: String = (0..99)
-        .map(|index| {
-            notification(
-                &format!("04l{index}"),
-                "Lead",
-                "<sf:Score__c>7</sf:Score__c>",
-            )
-        })
+        .map(|index| notification(&format!("04l{index}"), "Lead", "<sf:Score__c>7</sf:Score__c>"))
         .collect();
     for (bad, expected) in [
         ("<Notification></Notification>".to_owned(), "field:Id"),
-        (
-            "<Notification><Id>1</Id></Notification>".to_owned(),
-            "field:sObject",
-        ),
-        (
-            "<Notification><Id>1</Id><sObject/></Notification>".to_owned(),
-            "field:sObject.type",
-        ),
-        (
-            notification("b", "Lead", "").replace("RECb", ""),
-            "field:sObject.Id",
-        ),
+        ("<Notification><Id>1</Id></Notification>".to_owned(), "field:sObject"),
+        ("<Notification><Id>1</Id><sObject/></Notification>".to_owned(), "field:sObject.type"),
+        (notification("b", "Lead", "").replace("RECb", ""), "field:sObject.Id"),
         (notification("b", "Lead", "<sf:A>&nbsp;</sf:A>"), "xml"),
-        (
-            notification("b", "Lead", "<sf:A>1</sf:A><sf:A>2</sf:A>"),
-            "dup-key",
-        ),
+        (notification("b", "Lead", "<sf:A>1</sf:A><sf:A>2</sf:A>"), "dup-key"),
     ] {
         let items = reading(&salesforce(), envelope(&format!("{good}{bad}"))).items;
-        let events = items
-            .iter()
-            .filter(|item| matches!(item, Item::Event(_)))
-            .count();
+        let events = items.iter().filter(|item| matches!(item, Item::Event(_))).count();
         assert_eq!((items.len(), events), (100, 99), "{bad}");
         match items.last() {
             Some(Item::Unreadable(unreadable)) => {
@@ -288,8 +225,5 @@ fn the_acknowledgement_is_salesforces_own() {
         Some((root.name.clone(), response.child("Ack")?.text.clone()))
     };
     assert_eq!(content(soap_ack()), content(ACK));
-    assert_eq!(
-        content(ACK),
-        Some(("Envelope".to_owned(), "true".to_owned()))
-    );
+    assert_eq!(content(ACK), Some(("Envelope".to_owned(), "true".to_owned())));
 }

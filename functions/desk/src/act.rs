@@ -1,0 +1,184 @@
+//! Acting: what a person asks for is decided on what is stored now, and committed once.
+//!
+//! Load, decide, commit; a lost race is decided again on the new truth, at most a few times. The
+//! same `Idempotency-Key` again gives the same answer, read off the handoff's own history. What
+//! must stay true: nothing is written outside the one commit, and a person's free text only into
+//! its erasable part.
+
+use crate::{
+    Desk,
+    ask::{Ask, Deed},
+    fault::Fault,
+    may::may,
+    plan::{self, Plan, Refused, Situation},
+};
+use chrono::{DateTime, Utc};
+use domain::{
+    Actor, AttemptId, Change, Commit, Config, Facts, Handoff, HandoffId, PersonId, Refusal,
+    SourceKey,
+};
+use sha2::{Digest, Sha256};
+use store::{By, MemberRow, RepRow, Seen, StoreError, Stored, Write};
+
+/// How often a lost race is decided again.
+const TRIES: usize = 5;
+
+/// The source under which commands of people are remembered.
+const DESK: &str = "desk";
+
+/// A command with who gives it and on what condition.
+pub(crate) struct Order {
+    /// Who.
+    pub(crate) person: PersonId,
+    /// What.
+    pub(crate) ask: Ask,
+    /// The version they saw, if only that one is to change.
+    pub(crate) version: Option<u64>,
+    /// What makes sending it twice the same as once.
+    pub(crate) key: Option<String>,
+}
+
+impl Order {
+    /// Hashes everything that is asked, so that one key with two contents is seen.
+    fn fingerprint(&self, id: &HandoffId) -> String {
+        let said = format!("{id}\n{}\n{:?}", self.person, self.ask);
+        hex::encode(Sha256::digest(said.as_bytes()))
+    }
+}
+
+impl Desk {
+    /// Carries out a command; the handoff as it is after it, or as it is if there was nothing to
+    /// do.
+    pub(crate) async fn act(&self, id: &HandoffId, order: &Order) -> Result<Handoff, Fault> {
+        if let Some(seen) = self.seen(order).await? {
+            return self.as_answered(id, &seen, order).await;
+        }
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let active = self.configs.active(now).await?;
+            let handoff = self.store.handoff(id).await?;
+            let package = match order.ask.deed {
+                Deed::Resubmit(_) => self.store.package(id).await?,
+                _ => Stored::default(),
+            };
+            let pinned = self.configs.version(handoff.config).await?;
+            let facts = Facts { active: &active.config, pinned: &pinned.config };
+            expect(&handoff, order.version, facts.active)?;
+            may(&order.person, order.ask.verb, &handoff, facts.active)?;
+
+            let standing = self.standing(&order.ask.deed, &handoff, facts.active).await?;
+            let situation =
+                Situation { handoff: &handoff, package: &package, facts, standing, now };
+            let plan = match situation.decide(&order.person, &order.ask.deed) {
+                Ok(plan) => plan,
+                Err(Refused::ByDecision(Refusal::Nothing)) => return Ok(handoff.record),
+                Err(refused) => return Err(Fault::Conflict(refused.to_string())),
+            };
+            let write = self.write(&handoff, plan, order, facts.active, now);
+            match self.store.commit(write).await {
+                Ok(handoff) => return Ok(handoff),
+                Err(StoreError::Conflict | StoreError::Full(_)) => {}
+                Err(StoreError::Duplicate(seen)) => {
+                    return self.as_answered(id, &seen, order).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Fault::NotNow("Others keep changing this handoff: try again.".to_owned()))
+    }
+
+    /// Reads how the rep stands whom a command concerns; one whom nobody wrote of stands at
+    /// nothing.
+    async fn standing(
+        &self,
+        deed: &Deed,
+        handoff: &Handoff,
+        config: &Config,
+    ) -> Result<(RepRow, MemberRow), StoreError> {
+        let Some((pool, rep)) = plan::concerned(deed, handoff, config) else {
+            return Ok(Default::default());
+        };
+        let mut standings = self.store.standings(pool, std::slice::from_ref(rep)).await?;
+        Ok(standings.remove(rep).unwrap_or_default())
+    }
+
+    fn write(
+        &self,
+        handoff: &Stored<Handoff>,
+        plan: Plan,
+        order: &Order,
+        config: &Config,
+        now: DateTime<Utc>,
+    ) -> Write {
+        let attempt = AttemptId(self.ids.ulid(now));
+        let actor = Actor::Person(order.person.clone());
+        let by = By { actor, cause: DESK.to_owned(), attempt };
+        let mut write = Write::change(handoff, plan.changes, by, now, config)
+            .personal("note", order.ask.note.clone().into());
+        if let Some((package, told)) = plan.package {
+            write = write.with_package(package).personal("told", told.into());
+        }
+        if let Some((pool, candidate)) = plan.turn_taken {
+            write = write.takes_turn(pool, candidate);
+        }
+        if let Some((pool, rep, turn)) = plan.turn_given_back {
+            write = write.gives_turn_back(pool, rep, turn);
+        }
+        match &order.key {
+            None => write,
+            Some(key) => {
+                let said = order.fingerprint(&handoff.id);
+                write.done(&SourceKey::from(DESK), key, order.ask.verb.word(), &said)
+            }
+        }
+    }
+
+    async fn seen(&self, order: &Order) -> Result<Option<Seen>, Fault> {
+        match &order.key {
+            None => Ok(None),
+            Some(key) => Ok(self.store.seen(&SourceKey::from(DESK), key).await?),
+        }
+    }
+
+    /// Gives the answer that was given: the handoff as the command left it.
+    async fn as_answered(
+        &self,
+        id: &HandoffId,
+        seen: &Seen,
+        order: &Order,
+    ) -> Result<Handoff, Fault> {
+        if seen.fingerprint != order.fingerprint(id) {
+            return Err(Fault::KeyReused);
+        }
+        let history = self.store.history(id).await?;
+        let then = history.iter().take_while(|commit| commit.version <= seen.version);
+        let gone = || Fault::Broken(format!("the history of {id} has no opening"));
+        folded(then).ok_or_else(gone)
+    }
+}
+
+/// Checks that the handoff is still as the person saw it.
+fn expect(handoff: &Handoff, version: Option<u64>, config: &Config) -> Result<(), Fault> {
+    if version.is_none_or(|version| version == handoff.version) {
+        return Ok(());
+    }
+    let owner = match &handoff.owner {
+        Some(owner) => format!("{} has it", config.name_of(owner)),
+        None => "nobody has it".to_owned(),
+    };
+    Err(Fault::Conflict(format!(
+        "Somebody was faster: this handoff is {} now and {owner} (version {}). Look at it again.",
+        handoff.stage, handoff.version
+    )))
+}
+
+/// Folds commits, an opening first, to the handoff they left.
+fn folded<'a>(commits: impl Iterator<Item = &'a Commit>) -> Option<Handoff> {
+    commits.fold(None, |handoff, commit| {
+        let before = handoff.or_else(|| match commit.changes.first() {
+            Some(Change::Opened { handoff }) => Some((**handoff).clone()),
+            _ => None,
+        });
+        before.map(|before| before.after(&commit.changes, commit.at))
+    })
+}

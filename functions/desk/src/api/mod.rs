@@ -1,0 +1,10 @@
+//! The JSON interface: one file an address. Shapes are the contract in `interfaces.md`'s words;
+//! times are RFC 3339 in UTC.
+
+pub(crate) mod absence;
+pub(crate) mod act;
+pub(crate) mod health;
+pub(crate) mod list;
+pub(crate) mod metrics;
+pub(crate) mod queue;
+pub(crate) mod show;

@@ -1,0 +1,335 @@
+//! What a person asks for: a verb with its fields, read from JSON or from a form in the same way.
+//!
+//! Reading is strict, because a misspelt field would otherwise do half of what was meant. Words
+//! that are counted and stay in history for ever (channels, reasons) must be words; free text is
+//! kept apart, where it can be erased.
+
+use crate::{form, moment, verb::Verb};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use domain::{PersonId, PoolId, money::Money};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// How long a free text may be, in characters.
+const TEXT_CHARS_MAX: usize = 4_000;
+
+/// How long a word may be, in characters.
+const WORD_CHARS_MAX: usize = 40;
+
+/// The reason that is counted when a person gave one in free text.
+const IN_OTHER_WORDS: &str = "other";
+
+/// What is done.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Deed {
+    /// Take it.
+    Accept,
+    /// Give it back, for a reason of the type's list.
+    Reject(String),
+    /// Send it again, with these package values.
+    Resubmit(BTreeMap<String, Value>),
+    /// Record a touch: how, and when if not now.
+    Touch(String, Option<DateTime<Utc>>),
+    /// Write something.
+    Note,
+    /// Give it to a rep.
+    GiveTo(PersonId),
+    /// Give it to a pool, or to whom the rules choose.
+    Route(Option<PoolId>),
+    /// Record the outcome and what it is worth.
+    Complete(String, Option<Money>),
+    /// Send it back: where to, for a reason of the type's list.
+    Recycle(String, String),
+    /// Withdraw it, for a reason.
+    Cancel(String),
+    /// Judge it: one to five, and whether the information was complete.
+    Rate(u8, bool),
+}
+
+/// What a person asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ask {
+    /// The verb.
+    pub(crate) verb: Verb,
+    /// What is done.
+    pub(crate) deed: Deed,
+    /// What they wrote with it.
+    pub(crate) note: Option<String>,
+}
+
+/// Reads a JSON body; an empty one says nothing.
+pub(crate) fn from_json(verb: Verb, body: &[u8], zone: Tz) -> Result<Ask, String> {
+    read(verb, Fields { said: object(body)?, zone })
+}
+
+/// Reads a JSON object; an empty body is an empty one.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(said)) => Ok(said),
+        Ok(_) => Err("The body must be a JSON object.".to_owned()),
+        Err(error) => Err(format!("The body is not JSON: {error}.")),
+    }
+}
+
+/// Reads a form; fields left empty say nothing, and `package.NAME` is a value of the package.
+pub(crate) fn from_form(verb: Verb, pairs: &form::Pairs, zone: Tz) -> Result<Ask, String> {
+    let (mut said, mut package) = (Map::new(), Map::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        match name.strip_prefix("package.") {
+            Some(field) => package.insert(field.to_owned(), value.as_str().into()),
+            None => said.insert(name.clone(), value.as_str().into()),
+        };
+    }
+    if !package.is_empty() {
+        said.insert("package".to_owned(), package.into());
+    }
+    if let (Some(Value::String(value)), Some(Value::String(currency))) =
+        (said.get("value").cloned(), said.remove("currency"))
+    {
+        let money = Money::from_decimal(&value, &currency.trim().to_uppercase());
+        let money =
+            money.ok_or_else(|| format!("`{value}` is no amount: write it like 1234.56."))?;
+        said.insert("value".to_owned(), serde_json::to_value(money).unwrap_or_default());
+    }
+    let chosen = pairs.contains_key("pool") && !said.contains_key("owner");
+    if verb == Verb::Reassign && chosen {
+        said.entry("pool").or_insert(Value::Null);
+    }
+    read(verb, Fields { said, zone })
+}
+
+fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
+    let mut note = match verb {
+        Verb::Note => Some(fields.text("text")?.ok_or("Say what to note, in `text`.")?),
+        Verb::Rate => fields.text("comment")?,
+        _ => fields.text("note")?,
+    };
+    let deed = match verb {
+        Verb::Accept => Deed::Accept,
+        Verb::Reject => Deed::Reject(fields.needed("reason")?),
+        Verb::Resubmit => Deed::Resubmit(fields.package()?),
+        Verb::Touch => Deed::Touch(fields.word("channel")?, fields.instant("at")?),
+        Verb::Note => Deed::Note,
+        Verb::Reassign => {
+            note = fields.text("reason")?.or(note);
+            fields.receiver()?
+        }
+        Verb::Complete => Deed::Complete(fields.needed("outcome")?, fields.money("value")?),
+        Verb::Recycle => Deed::Recycle(fields.needed("to")?, fields.needed("reason")?),
+        Verb::Cancel => {
+            let said = fields.needed("reason")?;
+            let counted = if is_word(&said) { said.clone() } else { IN_OTHER_WORDS.to_owned() };
+            note = note.or((counted != said).then_some(said));
+            Deed::Cancel(counted)
+        }
+        Verb::Rate => Deed::Rate(fields.score()?, fields.yes_or_no("complete")?),
+    };
+    fields.nothing_else(verb)?;
+    Ok(Ask { verb, deed, note })
+}
+
+struct Fields {
+    said: Map<String, Value>,
+    zone: Tz,
+}
+
+impl Fields {
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.said.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+            Some(Value::String(text)) if text.chars().count() > TEXT_CHARS_MAX => {
+                Err(format!("`{name}` is longer than {TEXT_CHARS_MAX} characters."))
+            }
+            Some(Value::String(text)) => Ok(Some(text.trim().to_owned())),
+            Some(_) => Err(format!("`{name}` must be text.")),
+        }
+    }
+
+    fn needed(&mut self, name: &str) -> Result<String, String> {
+        self.text(name)?.ok_or_else(|| format!("Say `{name}`."))
+    }
+
+    fn word(&mut self, name: &str) -> Result<String, String> {
+        let said = self.needed(name)?.to_lowercase();
+        match is_word(&said) {
+            true => Ok(said),
+            false => Err(format!(
+                "`{name}` must be one word of letters, digits and `_`, such as `call`."
+            )),
+        }
+    }
+
+    fn instant(&mut self, name: &str) -> Result<Option<DateTime<Utc>>, String> {
+        let Some(said) = self.text(name)? else { return Ok(None) };
+        match moment::instant(&said, self.zone) {
+            Some(at) => Ok(Some(at)),
+            None => Err(format!("`{name}` is no time: write it like 2026-01-05T09:00:00Z.")),
+        }
+    }
+
+    fn package(&mut self) -> Result<BTreeMap<String, Value>, String> {
+        match self.take("package") {
+            None => Ok(BTreeMap::new()),
+            Some(Value::Object(package)) => Ok(package.into_iter().collect()),
+            Some(_) => Err("`package` must be an object: fields and their values.".to_owned()),
+        }
+    }
+
+    fn receiver(&mut self) -> Result<Deed, String> {
+        let by_rules = self.said.get("pool").is_some_and(Value::is_null);
+        match (self.text("owner")?, self.text("pool")?) {
+            (Some(_), Some(_)) => Err("Say `owner` or `pool`, not both.".to_owned()),
+            (Some(owner), None) => Ok(Deed::GiveTo(PersonId(owner))),
+            (None, Some(pool)) => Ok(Deed::Route(Some(PoolId(pool)))),
+            (None, None) if by_rules => Ok(Deed::Route(None)),
+            (None, None) => Err("Say who gets it: `owner`, or `pool`; a pool that is null lets \
+                                 the rules decide."
+                .to_owned()),
+        }
+    }
+
+    fn money(&mut self, name: &str) -> Result<Option<Money>, String> {
+        let Some(said) = self.take(name) else { return Ok(None) };
+        let money = serde_json::from_value::<Money>(said).ok();
+        let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
+        match money.filter(|money| is_code(&money.currency)) {
+            Some(money) => Ok(Some(money)),
+            None => Err(format!(
+                "`{name}` must be money: {{\"minor\": 123456, \"currency\": \"EUR\"}}."
+            )),
+        }
+    }
+
+    fn score(&mut self) -> Result<u8, String> {
+        let said = match self.take("score") {
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let score = said.and_then(|score| u8::try_from(score).ok());
+        score.ok_or_else(|| "Say `score`: a whole number, 1 to 5.".to_owned())
+    }
+
+    fn yes_or_no(&mut self, name: &str) -> Result<bool, String> {
+        match self.take(name) {
+            Some(Value::Bool(said)) => Ok(said),
+            Some(Value::String(said)) if matches!(said.as_str(), "yes" | "true") => Ok(true),
+            Some(Value::String(said)) if matches!(said.as_str(), "no" | "false") => Ok(false),
+            _ => Err(format!("Say `{name}`: true or false.")),
+        }
+    }
+
+    fn nothing_else(self, verb: Verb) -> Result<(), String> {
+        match self.said.keys().next() {
+            None => Ok(()),
+            Some(unknown) => {
+                let unknown: String = unknown.chars().take(WORD_CHARS_MAX).collect();
+                Err(format!("`{verb}` has no field `{unknown}`: it was not done."))
+            }
+        }
+    }
+}
+
+/// Tells whether a text is a word that may be counted and kept for ever.
+fn is_word(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONE: Tz = Tz::Europe__London;
+
+    fn json(verb: Verb, body: &str) -> Result<Ask, String> {
+        from_json(verb, body.as_bytes(), ZONE)
+    }
+
+    fn form(verb: Verb, text: &str) -> Result<Ask, String> {
+        from_form(verb, &form::read(text), ZONE)
+    }
+
+    fn ask(verb: Verb, deed: Deed, note: Option<&str>) -> Result<Ask, String> {
+        Ok(Ask { verb, deed, note: note.map(str::to_owned) })
+    }
+
+    #[test]
+    fn json_and_a_form_ask_for_the_same() {
+        let check = |verb, body: &str, pairs: &str| {
+            let asked = json(verb, body);
+            assert!(asked.is_ok(), "{body}: {asked:?}");
+            assert_eq!(asked, form(verb, pairs), "{body}");
+        };
+        check(Verb::Accept, "", "");
+        check(
+            Verb::Reject,
+            r#"{"reason":"duplicate","note":"see Acme"}"#,
+            "reason=duplicate&note=see+Acme",
+        );
+        check(
+            Verb::Resubmit,
+            r#"{"package":{"need":"speed"}}"#,
+            "package.need=speed&package.budget=+&note=",
+        );
+        check(
+            Verb::Touch,
+            r#"{"channel":"Call","at":"2026-07-01T08:00:00Z"}"#,
+            "channel=call&at=2026-07-01T09:00",
+        );
+        check(Verb::Reassign, r#"{"owner":"ben","reason":"ill"}"#, "owner=ben&pool=&reason=ill");
+        check(Verb::Reassign, r#"{"pool":null}"#, "owner=&pool=");
+        check(
+            Verb::Complete,
+            r#"{"outcome":"won","value":{"minor":123456,"currency":"EUR"}}"#,
+            "outcome=won&value=1234.56&currency=eur",
+        );
+        check(Verb::Complete, r#"{"outcome":"won"}"#, "outcome=won&value=&currency=EUR");
+        check(
+            Verb::Rate,
+            r#"{"score":4,"complete":false,"comment":"thin"}"#,
+            "score=4&complete=no&comment=thin",
+        );
+    }
+
+    #[test]
+    fn free_text_never_becomes_a_reason_that_is_counted() {
+        let cancel = |reason: &str| json(Verb::Cancel, &format!(r#"{{"reason":"{reason}"}}"#));
+        let of = |reason: &str, note| ask(Verb::Cancel, Deed::Cancel(reason.into()), note);
+        assert_eq!(cancel("duplicate"), of("duplicate", None));
+        assert_eq!(cancel("Dana asked us to"), of("other", Some("Dana asked us to")));
+        assert!(json(Verb::Touch, r#"{"channel":"called Dana"}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_said() {
+        let check = |verb, body: &str, part: &str| {
+            let refused = json(verb, body).unwrap_err();
+            assert!(refused.contains(part), "{body}: {refused}");
+        };
+        check(Verb::Reject, "{}", "`reason`");
+        check(Verb::Reject, r#"{"reason":7}"#, "must be text");
+        check(Verb::Note, r#"{"text":"  "}"#, "`text`");
+        check(Verb::Touch, r#"{"channel":"call","at":"soon"}"#, "`at` is no time");
+        check(Verb::Reassign, "{}", "`owner`");
+        check(Verb::Reassign, r#"{"owner":"a","pool":"b"}"#, "not both");
+        check(Verb::Complete, r#"{"outcome":"won","value":12}"#, "must be money");
+        let odd = r#"{"outcome":"won","value":{"minor":1,"currency":"Dana's money"}}"#;
+        check(Verb::Complete, odd, "must be money");
+        check(Verb::Rate, r#"{"score":4.5,"complete":true}"#, "1 to 5");
+        check(Verb::Accept, r#"{"reson":"x"}"#, "no field `reson`");
+        check(Verb::Accept, "[]", "JSON object");
+        check(Verb::Accept, "{\"a\":\n oops}", "at line 2 column 2");
+        let long = format!(r#"{{"text":"{}"}}"#, "é".repeat(TEXT_CHARS_MAX + 1));
+        check(Verb::Note, &long, "longer than 4000");
+    }
+}

@@ -1,0 +1,117 @@
+//! Who may do what: the one place for permissions.
+//!
+//! What is the owner's (taking it, giving it back) the decision itself guards, so that a lost race
+//! names the winner. Ending somebody else's handoff is for those who answer for its pool.
+//! Everything else is open to everybody of the organisation, and recorded.
+
+use crate::{fault::Fault, verb::Verb};
+use domain::{Config, Handoff, PersonId};
+
+/// Tells whether a person may do this to a handoff.
+///
+/// # Errors
+/// `Forbidden`, with who may.
+pub(crate) fn may(
+    person: &PersonId,
+    verb: Verb,
+    handoff: &Handoff,
+    config: &Config,
+) -> Result<(), Fault> {
+    is_known(person, config)?;
+    let ends = matches!(verb, Verb::Complete | Verb::Recycle);
+    let owner = handoff.owner.as_ref();
+    if !ends || owner == Some(person) || answers_for(person, handoff, config) {
+        return Ok(());
+    }
+    let pool = handoff.pool.as_ref().and_then(|pool| config.pools.get(pool));
+    let managers =
+        pool.map_or("a manager".to_owned(), |pool| format!("a manager of {}", pool.name));
+    let whose = owner.map_or("its owner", |owner| config.name_of(owner));
+    Err(Fault::Forbidden(format!("Only {whose} or {managers} can {verb} this handoff.")))
+}
+
+/// Tells whether a page should offer this: the stage allows it, and so does [`may`].
+pub(crate) fn is_offered(
+    person: &PersonId,
+    verb: Verb,
+    handoff: &Handoff,
+    config: &Config,
+) -> bool {
+    let owners = matches!(verb, Verb::Accept | Verb::Reject);
+    let theirs = !owners || handoff.owner.as_ref() == Some(person);
+    theirs && verb.fits(handoff.stage) && may(person, verb, handoff, config).is_ok()
+}
+
+/// Tells whether somebody is of the organisation and takes part.
+///
+/// # Errors
+/// `Forbidden` when not.
+pub(crate) fn is_known(person: &PersonId, config: &Config) -> Result<(), Fault> {
+    match config.people.get(person) {
+        Some(known) if known.active => Ok(()),
+        Some(_) => Err(Fault::Forbidden(format!("`{person}` does not take part any more."))),
+        None => Err(Fault::Forbidden(format!("The configuration knows nobody called `{person}`."))),
+    }
+}
+
+fn answers_for(person: &PersonId, handoff: &Handoff, config: &Config) -> bool {
+    let pool = handoff.pool.as_ref().and_then(|pool| config.pools.get(pool));
+    let roles = pool.into_iter().flat_map(|pool| pool.roles.values());
+    roles.chain(config.organisation.roles.values()).any(|holder| holder == person)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{config, handoff};
+    use domain::Stage;
+
+    fn check(person: &str, verb: Verb, allowed: bool) {
+        let verdict = may(&person.into(), verb, &handoff(), &config());
+        assert_eq!(verdict.is_ok(), allowed, "{person} {verb}: {verdict:?}");
+    }
+
+    #[test]
+    fn the_owner_and_those_who_answer_for_the_pool_end_a_handoff() {
+        check("amara", Verb::Complete, true);
+        check("priya", Verb::Complete, true);
+        check("grace", Verb::Recycle, true);
+        check("ben", Verb::Complete, false);
+        check("marcus", Verb::Recycle, false);
+    }
+
+    #[test]
+    fn everybody_does_the_rest() {
+        for verb in [Verb::Note, Verb::Touch, Verb::Rate, Verb::Reassign, Verb::Cancel] {
+            check("ben", verb, true);
+        }
+    }
+
+    #[test]
+    fn strangers_do_nothing() {
+        for verb in Verb::ALL {
+            check("mallory", verb, false);
+        }
+    }
+
+    #[test]
+    fn the_refusal_says_who_may() {
+        let refused = may(&"ben".into(), Verb::Complete, &handoff(), &config()).unwrap_err();
+        let expected = "Only Amara Okafor or a manager of SDR Europe can complete this handoff.";
+        assert_eq!(refused.to_string(), expected);
+    }
+
+    #[test]
+    fn a_page_offers_what_would_be_done() {
+        let (config, mut handoff) = (config(), handoff());
+        let offers =
+            |person: &str, verb, handoff: &_| is_offered(&person.into(), verb, handoff, &config);
+        assert!(offers("amara", Verb::Accept, &handoff));
+        assert!(!offers("ben", Verb::Accept, &handoff), "it is not his");
+        assert!(!offers("amara", Verb::Resubmit, &handoff), "the stage does not allow it");
+        handoff.stage = Stage::Completed;
+        let left: Vec<_> =
+            Verb::ALL.into_iter().filter(|verb| offers("amara", *verb, &handoff)).collect();
+        assert_eq!(left, [Verb::Note, Verb::Rate]);
+    }
+}

@@ -1,0 +1,340 @@
+//! The page of the month: the numbers there are, what is wanted, and what to do about the
+//! difference.
+
+use super::{
+    Frame, Reader,
+    bars::{self, Bar},
+    html,
+    shown::State,
+};
+use crate::{
+    Desk,
+    access::Visitor,
+    api::metrics::{before, next},
+    fault::Fault,
+    form,
+};
+use askama::Template;
+use bytes::Bytes;
+use chrono::{Days, NaiveDate};
+use domain::dashboard::{
+    Conversion, Dashboard, Figures, RepFigures, Targets, TypeFigures, Week, action_items,
+    spell_seconds,
+};
+use http::{Request, Response, StatusCode};
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct DashboardPage {
+    frame: Frame,
+    month: String,
+    before: String,
+    next: String,
+    empty: bool,
+    items: Vec<String>,
+    totals: Vec<Total>,
+    types: Vec<TypeLine>,
+    sla_chart: String,
+    weeks: Vec<WeekLine>,
+    week_chart: String,
+    reps: Vec<RepLine>,
+    per_rep: Option<String>,
+}
+
+struct Total {
+    name: &'static str,
+    value: String,
+    href: Option<String>,
+    target: String,
+    state: Option<State>,
+    before: String,
+}
+
+struct TypeLine {
+    name: String,
+    href: String,
+    opened: i64,
+    within: String,
+    response: String,
+    wanted: String,
+    complete: String,
+    rejected: String,
+    rating: String,
+    conversions: Vec<String>,
+}
+
+struct WeekLine {
+    from: String,
+    opened: i64,
+    change: String,
+    within: String,
+}
+
+struct RepLine {
+    name: String,
+    href: String,
+    received: i64,
+    within: String,
+    response: String,
+    missed: i64,
+    rejected: i64,
+    completed: i64,
+}
+
+impl Desk {
+    /// Answers the page of a month.
+    pub(crate) async fn page_dashboard(
+        &self,
+        request: &Request<Bytes>,
+        pairs: &form::Pairs,
+        visitor: &Visitor,
+    ) -> Result<Response<Bytes>, Fault> {
+        let active = self.configs.active(self.clock.now()).await?;
+        let month = self.month(pairs, &active.config)?;
+        let dashboard = self.dashboard(month, &active.config).await?;
+        let reader = Reader::new(&active.config, visitor, self.clock.now());
+        let frame = reader.frame(&month.format("%B %Y").to_string(), request);
+        let items = action_items(&dashboard, &active.config);
+        html(StatusCode::OK, &page(&dashboard, frame, items)?)
+    }
+}
+
+fn page(dashboard: &Dashboard, frame: Frame, items: Vec<String>) -> Result<DashboardPage, Fault> {
+    let month = dashboard.month;
+    let short = |month: NaiveDate| month.format("%Y-%m").to_string();
+    let tenths = dashboard.handoffs_per_rep_tenths;
+    Ok(DashboardPage {
+        month: short(month),
+        before: short(before(month)),
+        next: short(next(month)),
+        empty: dashboard.total.opened == 0,
+        items,
+        totals: totals(dashboard),
+        types: dashboard.types.iter().map(|kind| type_line(kind, month)).collect(),
+        sla_chart: sla_chart(dashboard)?,
+        weeks: dashboard.weeks.iter().map(week_line).collect(),
+        week_chart: week_chart(&dashboard.weeks)?,
+        reps: dashboard.reps.iter().map(|rep| rep_line(rep, month)).collect(),
+        per_rep: tenths.map(|tenths| format!("{}.{}", tenths / 10, tenths % 10)),
+        frame,
+    })
+}
+
+/// Compares a figure with what is wanted; no figure is no verdict.
+fn verdict(met: Option<bool>) -> Option<State> {
+    met.map(|met| match met {
+        true => State { word: "met", icon: "✓", class: "good" },
+        false => State { word: "missed", icon: "⚠", class: "late" },
+    })
+}
+
+/// One figure of a month: its name, how it reads, what is wanted, whether that is met.
+type Reading = (&'static str, String, String, Option<bool>);
+
+fn readings(figures: &Figures, targets: &Targets) -> Vec<Reading> {
+    let none = String::new;
+    let at_least = |figure: Option<i64>, wanted: i64| figure.map(|figure| figure >= wanted);
+    let (sla, complete) = (targets.within_sla_percent, targets.completeness_percent);
+    let (rejected, rating) = (targets.rejected_percent_max, targets.rating_hundredths);
+    let rejects_few =
+        figures.rejected_percent.map(|_| figures.rejected * 100 <= figures.opened * rejected);
+    vec![
+        ("Handoffs", figures.opened.to_string(), none(), None),
+        (
+            "Deadlines met in time",
+            percent(figures.within_sla_percent),
+            format!("at least {sla} %"),
+            at_least(figures.within_sla_percent, sla),
+        ),
+        ("Average response", seconds(figures.average_response_seconds), none(), None),
+        ("Half responded within", seconds(figures.p50_response_seconds), none(), None),
+        ("Nine in ten responded within", seconds(figures.p90_response_seconds), none(), None),
+        ("Responses within five minutes", percent(figures.five_minute_percent), none(), None),
+        ("Missed deadlines", figures.violations.to_string(), none(), None),
+        ("Escalations", figures.escalations.to_string(), none(), None),
+        (
+            "Information complete",
+            percent(figures.completeness_percent),
+            format!("at least {complete} %"),
+            at_least(figures.completeness_percent, complete),
+        ),
+        (
+            "Rejected",
+            share(figures.rejected, figures.rejected_percent),
+            format!("at most {rejected} %"),
+            rejects_few,
+        ),
+        ("Recycled", figures.recycled.to_string(), none(), None),
+        ("Completed", figures.completed.to_string(), none(), None),
+        ("Of those, successes", figures.success.to_string(), none(), None),
+        (
+            "Average rating",
+            hundredths(figures.rating_hundredths),
+            format!("at least {}", hundredths(Some(rating))),
+            at_least(figures.rating_hundredths, rating),
+        ),
+        (
+            "Never followed up",
+            share(figures.never_followed_up, figures.never_followed_up_percent),
+            "none".to_owned(),
+            figures.never_followed_up_percent.map(|_| figures.never_followed_up == 0),
+        ),
+    ]
+}
+
+fn totals(dashboard: &Dashboard) -> Vec<Total> {
+    let before = readings(&dashboard.before, &dashboard.targets);
+    let now = readings(&dashboard.total, &dashboard.targets);
+    let pairs = now.into_iter().zip(before);
+    let total = |((name, value, target, met), (_, before, _, _)): (Reading, Reading)| Total {
+        name,
+        value,
+        href: (name == "Handoffs").then(|| records(dashboard.month, &[])),
+        target: if target.is_empty() { "–".to_owned() } else { target },
+        state: verdict(met),
+        before,
+    };
+    pairs.map(total).collect()
+}
+
+/// Finds the list behind a number: what opened in the month, and something more.
+fn records(month: NaiveDate, more: &[(&str, &str)]) -> String {
+    let last = next(month) - Days::new(1);
+    let (since, until) = (month.to_string(), last.to_string());
+    let range = [("opened_since", since.as_str()), ("opened_until", until.as_str())];
+    format!("/?{}", form::write(more.iter().copied().chain(range)))
+}
+
+fn type_line(kind: &TypeFigures, month: NaiveDate) -> TypeLine {
+    let figures = &kind.figures;
+    let working = if kind.target_is_working_time { " of working time" } else { "" };
+    TypeLine {
+        name: kind.name.clone(),
+        href: records(month, &[("type", kind.kind.as_str())]),
+        opened: figures.opened,
+        within: percent(figures.within_sla_percent),
+        response: seconds(figures.average_response_seconds),
+        wanted: format!("{}{working}", spell_seconds(kind.response_target_seconds)),
+        complete: percent(figures.completeness_percent),
+        rejected: share(figures.rejected, figures.rejected_percent),
+        rating: hundredths(figures.rating_hundredths),
+        conversions: kind.conversions.iter().map(conversion).collect(),
+    }
+}
+
+fn conversion(conversion: &Conversion) -> String {
+    let Conversion { label, count, percent, benchmark_percent, .. } = conversion;
+    let elsewhere = benchmark_percent.map(|share| format!(", elsewhere {share} %"));
+    format!("{label}: {}{}", share(*count, *percent), elsewhere.unwrap_or_default())
+}
+
+fn week_line(week: &Week) -> WeekLine {
+    WeekLine {
+        from: week.from.format("%-d %b %Y").to_string(),
+        opened: week.opened,
+        change: week.change_percent.map_or("–".to_owned(), |change| format!("{change:+} %")),
+        within: percent(week.within_sla_percent),
+    }
+}
+
+fn rep_line(rep: &RepFigures, month: NaiveDate) -> RepLine {
+    RepLine {
+        name: rep.name.clone(),
+        href: records(month, &[("owner", rep.rep.as_str())]),
+        received: rep.figures.received,
+        within: percent(rep.figures.within_sla_percent),
+        response: seconds(rep.figures.average_response_seconds),
+        missed: rep.figures.breached,
+        rejected: rep.figures.rejected,
+        completed: rep.figures.completed,
+    }
+}
+
+fn sla_chart(dashboard: &Dashboard) -> Result<String, Fault> {
+    let target = dashboard.targets.within_sla_percent;
+    let bar = |kind: &TypeFigures| {
+        let within = kind.figures.within_sla_percent;
+        Bar {
+            name: kind.name.clone(),
+            amount: within.unwrap_or(0),
+            value: percent(within),
+            misses: within.is_some_and(|within| within < target),
+        }
+    };
+    let bars = dashboard.types.iter().map(bar).collect();
+    let title = format!("Deadlines met in time, by type; the line is the target of {target} %");
+    bars::draw("sla-chart", &title, bars, 100, Some(target))
+}
+
+fn week_chart(weeks: &[Week]) -> Result<String, Fault> {
+    let most = weeks.iter().map(|week| week.opened).max().unwrap_or(0);
+    let bar = |week: &Week| Bar {
+        name: format!("from {}", week.from.format("%-d %b")),
+        amount: week.opened,
+        value: week.opened.to_string(),
+        misses: false,
+    };
+    bars::draw("week-chart", "Handoffs by week", weeks.iter().map(bar).collect(), most, None)
+}
+
+fn percent(figure: Option<i64>) -> String {
+    figure.map_or("–".to_owned(), |figure| format!("{figure} %"))
+}
+
+fn share(count: i64, of: Option<i64>) -> String {
+    of.map_or_else(|| count.to_string(), |percent| format!("{count} ({percent} %)"))
+}
+
+fn seconds(figure: Option<i64>) -> String {
+    figure.map_or("–".to_owned(), spell_seconds)
+}
+
+fn hundredths(figure: Option<i64>) -> String {
+    figure.map_or("–".to_owned(), |value| format!("{}.{:02}", value / 100, value % 100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, config};
+    use domain::dashboard::{Numbers, Rows};
+    use std::collections::BTreeMap;
+
+    fn january(counters: &[(&str, i64)]) -> String {
+        let (config, now) = (config(), at("2026-01-20T09:00:00Z"));
+        let visitor = Visitor { person: None, picks: true };
+        let reader = Reader::new(&config, &visitor, now);
+        let request = Request::builder().uri("/dashboard").body(Bytes::new()).unwrap();
+        let day: NaiveDate = "2026-01-05".parse().unwrap();
+        let row = counters.iter().map(|(name, amount)| ((*name).to_owned(), *amount)).collect();
+        let cohort = BTreeMap::from([(day, Numbers(row))]);
+        let rows = Rows { cohort, happened: BTreeMap::new() };
+        let rows = ["all", "type:mql"].map(|dimension| (dimension.to_owned(), rows.clone())).into();
+        let today = now.date_naive();
+        let dashboard = Dashboard::of(day, today, &rows, &config, Targets::default());
+        let items = action_items(&dashboard, &config);
+        page(&dashboard, reader.frame("January 2026", &request), items).unwrap().render().unwrap()
+    }
+
+    #[test]
+    fn a_figure_stands_beside_its_target_and_its_verdict() {
+        let page = january(&[("opened", 4), ("met.respond", 3), ("breached.respond", 1)]);
+        assert!(page.contains("<td data-label=\"This month\">75 %</td>"), "{page}");
+        assert!(page.contains("at least 90 %") && page.contains("missed"), "{page}");
+        assert!(page.contains("MQL met 75 % of its deadlines"), "{page}");
+    }
+
+    #[test]
+    fn a_number_leads_to_the_records_behind_it() {
+        let page = january(&[("opened", 4)]);
+        let list = "/?type=mql&#38;opened_since=2026-01-01&#38;opened_until=2026-01-31";
+        assert!(page.contains(list), "{page}");
+    }
+
+    #[test]
+    fn an_empty_month_says_so() {
+        let page = january(&[]);
+        assert!(page.contains("nothing was handed over in this month yet"), "{page}");
+        assert!(page.contains("<title id=\"week-chart\">Handoffs by week</title>"), "{page}");
+    }
+}

@@ -1,0 +1,318 @@
+//! The page of one handoff: what is missing first, then what is known, the clocks, what one can do,
+//! what happened, and why its owner has it. Its forms go the same way as the JSON commands.
+
+use super::{
+    Choice, Frame, Reader, html, see,
+    shown::{self, Due, Moment, Shown, State, plain},
+    why::Why,
+};
+use crate::{
+    Desk,
+    access::Visitor,
+    act::Order,
+    ask,
+    fault::Fault,
+    form,
+    may::is_offered,
+    sheet::Sheet,
+    verb::Verb,
+    words::{Words, flagged, spoken},
+};
+use askama::Template;
+use bytes::Bytes;
+use domain::{HandoffId, config::Mode};
+use http::{Request, Response, StatusCode};
+
+/// How a subject is touched, as the form offers it.
+const CHANNELS: [&str; 5] = ["call", "email", "meeting", "social", "other"];
+
+/// What an amount is in unless the handoff says otherwise.
+const CURRENCY: &str = "USD";
+
+#[derive(Template)]
+#[template(path = "handoff.html")]
+struct HandoffPage {
+    frame: Frame,
+    message: Option<String>,
+    id: String,
+    version: u64,
+    nonce: String,
+    title: String,
+    kind: String,
+    from: String,
+    to: String,
+    observed: bool,
+    stage: State,
+    flags: Vec<&'static str>,
+    facts: Vec<Fact>,
+    clocks: Vec<ClockLine>,
+    completeness: u8,
+    missing: Vec<String>,
+    values: Vec<ValueLine>,
+    offered: Vec<&'static str>,
+    channels: [&'static str; 5],
+    currency: String,
+    gaps: Vec<Choice>,
+    outcomes: Vec<Choice>,
+    reject_reasons: Vec<Choice>,
+    recycle_to: Vec<Choice>,
+    recycle_reasons: Vec<Choice>,
+    receivers: Vec<Choice>,
+    pools: Vec<Choice>,
+    timeline: Vec<Entry>,
+    why: Option<Why>,
+}
+
+struct Fact {
+    name: &'static str,
+    text: String,
+    href: Option<String>,
+}
+
+struct ClockLine {
+    name: String,
+    due: Due,
+    met: Option<Moment>,
+}
+
+struct ValueLine {
+    label: String,
+    shown: Shown,
+    by: String,
+    at: Moment,
+}
+
+struct Entry {
+    version: u64,
+    at: Moment,
+    actor: String,
+    what: String,
+    note: Option<String>,
+}
+
+impl Desk {
+    /// Answers the page of a handoff.
+    pub(crate) async fn page_handoff(
+        &self,
+        request: &Request<Bytes>,
+        id: &HandoffId,
+        visitor: &Visitor,
+    ) -> Result<Response<Bytes>, Fault> {
+        self.handoff_page(request, id, visitor, StatusCode::OK, None).await
+    }
+
+    /// Carries out a form of that page; a refusal shows the page again with its sentence.
+    pub(crate) async fn page_act(
+        &self,
+        request: &Request<Bytes>,
+        (id, verb): (&HandoffId, Verb),
+        visitor: &Visitor,
+    ) -> Result<Response<Bytes>, Fault> {
+        let said = String::from_utf8_lossy(request.body());
+        let done = match self.order(visitor, verb, form::read(&said)).await {
+            Ok(order) => self.act(id, &order).await,
+            Err(fault) => Err(fault),
+        };
+        match done {
+            Ok(handoff) => Ok(see(&format!("/handoffs/{}", handoff.id))),
+            Err(fault)
+                if fault.status().is_client_error() && !matches!(fault, Fault::NotFound(_)) =>
+            {
+                let (status, message) = (fault.status(), fault.to_string());
+                self.handoff_page(request, id, visitor, status, Some(message)).await
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Reads a form as a command.
+    async fn order(
+        &self,
+        visitor: &Visitor,
+        verb: Verb,
+        mut pairs: form::Pairs,
+    ) -> Result<Order, Fault> {
+        let now = self.clock.now();
+        let active = self.configs.active(now).await?;
+        let zone = Reader::new(&active.config, visitor, now).zone;
+        let key = pairs.remove("nonce").filter(|nonce| (1..=200).contains(&nonce.len()));
+        let version = pairs.remove("version").and_then(|version| version.parse().ok());
+        // What is only added stands beside whatever happened meanwhile.
+        let adds = matches!(verb, Verb::Note | Verb::Touch | Verb::Rate);
+        Ok(Order {
+            person: visitor.actor()?.clone(),
+            ask: ask::from_form(verb, &pairs, zone).map_err(Fault::Malformed)?,
+            version: version.filter(|_| !adds),
+            key,
+        })
+    }
+
+    async fn handoff_page(
+        &self,
+        request: &Request<Bytes>,
+        id: &HandoffId,
+        visitor: &Visitor,
+        status: StatusCode,
+        message: Option<String>,
+    ) -> Result<Response<Bytes>, Fault> {
+        let sheet = self.sheet(id).await?;
+        let reader = Reader::new(&sheet.active.config, visitor, self.clock.now());
+        let frame = reader.frame(&plain(&sheet.package.title()), request);
+        html(status, &page(&sheet, &reader, frame, message, self.ids.token()))
+    }
+}
+
+fn page(
+    sheet: &Sheet,
+    reader: &Reader<'_>,
+    frame: Frame,
+    message: Option<String>,
+    nonce: String,
+) -> HandoffPage {
+    let (handoff, config) = (&sheet.handoff, reader.config);
+    let kind = sheet.kind();
+    let words_of = |list: Option<&Vec<String>>| -> Vec<Choice> {
+        list.into_iter().flatten().map(|word| choice(word, &spoken(word))).collect()
+    };
+    let offers = |verb: &Verb| {
+        reader.person.is_some_and(|person| is_offered(person, *verb, handoff, config))
+    };
+    let completeness = sheet.package.completeness(sheet.template());
+    let gaps: Vec<Choice> = sheet
+        .template()
+        .iter()
+        .filter(|field| !sheet.package.values.contains_key(&field.name))
+        .map(|field| choice(&field.name, &field.label))
+        .collect();
+    let is_missing = |gap: &&Choice| completeness.missing.contains(&gap.id);
+    HandoffPage {
+        message,
+        id: handoff.id.to_string(),
+        version: handoff.version,
+        nonce,
+        title: plain(&sheet.package.title()),
+        kind: kind.map_or_else(|| handoff.kind.to_string(), |kind| kind.name.clone()),
+        from: handoff.from.clone(),
+        to: handoff.to.clone(),
+        observed: handoff.mode != Mode::Live,
+        stage: shown::stage(handoff.stage),
+        flags: handoff.flags.iter().map(|flag| flagged(*flag)).collect(),
+        facts: facts(sheet, reader),
+        clocks: clocks(sheet, reader),
+        completeness: completeness.percent,
+        missing: gaps.iter().filter(is_missing).map(|gap| gap.name.clone()).collect(),
+        gaps,
+        values: values(sheet, reader),
+        offered: Verb::ALL.iter().filter(|verb| offers(verb)).map(|verb| verb.word()).collect(),
+        channels: CHANNELS,
+        currency: handoff.amount.as_ref().map_or(CURRENCY, |amount| &amount.currency).to_owned(),
+        outcomes: words_of(kind.map(|kind| &kind.outcomes)),
+        reject_reasons: words_of(kind.map(|kind| &kind.reject_reasons)),
+        recycle_to: words_of(kind.map(|kind| &kind.recycle_to)),
+        recycle_reasons: words_of(kind.map(|kind| &kind.recycle_reasons)),
+        receivers: receivers(sheet, reader),
+        pools: config.pools.iter().map(|(id, pool)| choice(id.as_str(), &pool.name)).collect(),
+        timeline: timeline(sheet, reader),
+        why: sheet.trace().map(|trace| Why::of(trace, config)),
+        frame,
+    }
+}
+
+fn choice(id: &str, name: &str) -> Choice {
+    Choice { id: id.to_owned(), name: name.to_owned(), chosen: false }
+}
+
+/// Lists who could be given it: the other reps of the receiving team.
+fn receivers(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Choice> {
+    let (handoff, config) = (&sheet.handoff, reader.config);
+    let teams = |pool: &&domain::PoolId| {
+        config.pools.get(*pool).is_some_and(|pool| pool.team == handoff.to)
+    };
+    let fits = |id: &domain::PersonId| config.pools_of(id).any(|pool| teams(&pool));
+    let people = config
+        .people
+        .iter()
+        .filter(|(id, person)| person.active && handoff.owner.as_ref() != Some(*id) && fits(id));
+    people.map(|(id, person)| choice(id.as_str(), &person.name)).collect()
+}
+
+fn facts(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Fact> {
+    let (handoff, subject) = (&sheet.handoff, &sheet.package.subject);
+    let name = |person: Option<&domain::PersonId>| {
+        person.map(|person| reader.config.name_of(person).to_owned())
+    };
+    let time = |at: chrono::DateTime<chrono::Utc>| Moment::of(at, reader.zone).text;
+    let pool = handoff.pool.as_ref().map(|pool| {
+        let known = reader.config.pools.get(pool);
+        known.map_or_else(|| pool.to_string(), |pool| pool.name.clone())
+    });
+    let nobody = handoff.routing.as_ref().map(|routing| format!("nobody yet: {}", routing.reason));
+    let owner = name(handoff.owner.as_ref()).or(nobody);
+    let outside = |text: &Option<String>| text.as_deref().map(plain);
+    let told = [
+        ("Owner", owner),
+        ("Sender", name(handoff.sender.as_ref())),
+        ("Pool", pool),
+        ("Company", outside(&subject.company)),
+        ("Email", outside(&subject.email)),
+        ("Country", outside(&subject.country)),
+        ("Score", handoff.score.map(|score| score.to_string())),
+        ("Amount", handoff.amount.as_ref().map(ToString::to_string)),
+        ("Meeting", handoff.meeting_at.map(time)),
+        ("Opened", Some(time(handoff.opened_at))),
+        ("First touch", handoff.first_touch_at.map(time)),
+        ("Outcome", handoff.outcome.as_deref().map(spoken)),
+        ("Ended", handoff.closed_at.map(time)),
+    ];
+    let mut facts: Vec<Fact> = told
+        .into_iter()
+        .filter_map(|(name, text)| Some(Fact { name, text: text?, href: None }))
+        .collect();
+    facts.extend(handoff.previous.as_ref().map(|previous| Fact {
+        name: "Before it",
+        text: "the handoff before it on this journey".to_owned(),
+        href: Some(format!("/handoffs/{}", form::encode(previous.as_str()))),
+    }));
+    facts
+}
+
+fn clocks(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ClockLine> {
+    let line = |clock: &domain::clock::Clock| ClockLine {
+        name: clock.name.clone(),
+        due: Due::of(clock, sheet.handoff.stage, reader.now, reader.zone),
+        met: clock.met_at.map(|at| Moment::of(at, reader.zone)),
+    };
+    sheet.handoff.clocks.iter().map(line).collect()
+}
+
+/// Lists what is known: the template's fields in its order, then everything else.
+fn values(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ValueLine> {
+    let known = &sheet.package.values;
+    let asked = sheet.template().iter().map(|field| (field.name.as_str(), field.label.clone()));
+    let is_asked = |name: &str| sheet.template().iter().any(|field| field.name == name);
+    let others = known.keys().filter(|name| !is_asked(name));
+    let others = others.map(|name| (name.as_str(), plain(&spoken(name))));
+    let line = |(name, label): (&str, String)| {
+        let value = known.get(name)?;
+        let by = reader.config.people.get(value.by.as_str());
+        Some(ValueLine {
+            label,
+            shown: Shown::of(&value.value),
+            by: by.map_or_else(|| plain(&value.by), |person| person.name.clone()),
+            at: Moment::of(value.at, reader.zone),
+        })
+    };
+    asked.chain(others).filter_map(line).collect()
+}
+
+fn timeline(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Entry> {
+    let words = Words { config: reader.config, zone: reader.zone };
+    let entry = |commit: &domain::Commit| Entry {
+        version: commit.version,
+        at: Moment::of(commit.at, reader.zone),
+        actor: words.actor(&commit.actor),
+        what: words.of(commit),
+        note: commit.personal.get("note").map(|note| Shown::of(note).text),
+    };
+    sheet.history.iter().rev().map(entry).collect()
+}

@@ -1,0 +1,324 @@
+//! What a person's command would change: the domain's decision, and what must move with it.
+//!
+//! Pure: everything is read before. Giving a handoff to a rep by hand keeps the promises of the
+//! router: nobody absent, nobody of another team, nobody past their capacity, and the rep's place
+//! in the rotation moves on.
+
+use crate::{ask::Deed, moment};
+use chrono::{DateTime, Utc};
+use domain::{
+    Change, Command, Config, Facts, Handoff, Package, PersonId, PoolId, Refusal,
+    config::{FieldRule, Pool},
+    decide,
+    routing::{Candidate, Trace, turn},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use store::{MemberRow, RepRow, Stored};
+
+/// Why a person asked for another owner, as history keeps it; their words are kept apart.
+const BY_REQUEST: &str = "a person asked for it";
+
+/// What a command is decided on.
+pub(crate) struct Situation<'a> {
+    /// The handoff as stored.
+    pub(crate) handoff: &'a Stored<Handoff>,
+    /// Its package as stored.
+    pub(crate) package: &'a Stored<Package>,
+    /// The configurations.
+    pub(crate) facts: Facts<'a>,
+    /// How the rep stands whom the command concerns besides the handoff.
+    pub(crate) standing: (RepRow, MemberRow),
+    /// The time.
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// What is to be committed together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    /// What happens to the handoff.
+    pub(crate) changes: Vec<Change>,
+    /// Its new package, with the names of the fields that changed.
+    pub(crate) package: Option<(Stored<Package>, Vec<String>)>,
+    /// Whose turn it takes.
+    pub(crate) turn_taken: Option<(PoolId, Candidate)>,
+    /// Whose turn is given back, and how far.
+    pub(crate) turn_given_back: Option<(PoolId, PersonId, u64)>,
+}
+
+/// Why a command is not carried out.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The domain says no.
+    #[error(transparent)]
+    ByDecision(#[from] Refusal),
+    /// The rep cannot take it.
+    #[error("{0}")]
+    ByRep(String),
+}
+
+/// Finds the rep whose standing a command depends on, and the pool they stand in.
+pub(crate) fn concerned<'a>(
+    deed: &'a Deed,
+    handoff: &'a Handoff,
+    config: &'a Config,
+) -> Option<(&'a PoolId, &'a PersonId)> {
+    match deed {
+        Deed::Reject(_) => handoff.pool.as_ref().zip(handoff.owner.as_ref()),
+        Deed::GiveTo(rep) => Some((pool_for(rep, handoff, config)?.0, rep)),
+        _ => None,
+    }
+}
+
+/// Finds the pool a rep would take a handoff from: its own, else the first of the receiving team
+/// they are in.
+fn pool_for<'a>(
+    rep: &PersonId,
+    handoff: &Handoff,
+    config: &'a Config,
+) -> Option<(&'a PoolId, &'a Pool)> {
+    let suits = |pool: &Pool| {
+        pool.team == handoff.to && pool.members.iter().any(|member| member.rep == *rep)
+    };
+    let own = handoff.pool.as_ref().and_then(|pool| config.pools.get_key_value(pool));
+    own.filter(|(_, pool)| suits(pool))
+        .or_else(|| config.pools.iter().find(|(_, pool)| suits(pool)))
+}
+
+impl Situation<'_> {
+    /// Decides what a person's deed changes.
+    pub(crate) fn decide(&self, person: &PersonId, deed: &Deed) -> Result<Plan, Refused> {
+        let by = person.clone();
+        let command = match deed {
+            Deed::GiveTo(rep) => return self.give(rep, by),
+            Deed::Resubmit(said) => return self.resubmit(said, &by),
+            Deed::Accept => Command::Accept { by },
+            Deed::Reject(reason) => Command::Reject { by, reason: reason.clone() },
+            Deed::Touch(channel, at) => {
+                let (channel, at) = (channel.clone(), at.unwrap_or(self.now));
+                Command::Touch { channel, at, by: Some(by) }
+            }
+            Deed::Note => Command::Note,
+            Deed::Route(pool) => {
+                Command::RequestRouting { pool: pool.clone(), reason: BY_REQUEST.to_owned() }
+            }
+            Deed::Complete(outcome, value) => {
+                Command::Complete { outcome: outcome.clone(), value: value.clone() }
+            }
+            Deed::Recycle(to, reason) => {
+                Command::Recycle { to: to.clone(), reason: reason.clone() }
+            }
+            Deed::Cancel(reason) => Command::Cancel { reason: reason.clone() },
+            Deed::Rate(score, complete) => Command::Rate { score: *score, complete: *complete },
+        };
+        let changes = self.decided(self.handoff, command)?;
+        let turn_given_back = match deed {
+            Deed::Reject(_) => self.turn_to_give_back(),
+            _ => None,
+        };
+        Ok(Plan { changes, turn_given_back, ..Plan::default() })
+    }
+
+    fn decided(&self, handoff: &Handoff, command: Command) -> Result<Vec<Change>, Refusal> {
+        decide(handoff, command, self.facts, self.now)
+    }
+
+    /// Finds the turn a justified rejection gives back; nothing when the rep is no longer in the
+    /// pool.
+    fn turn_to_give_back(&self) -> Option<(PoolId, PersonId, u64)> {
+        let (pool, rep) = (self.handoff.pool.as_ref()?, self.handoff.owner.as_ref()?);
+        let members = &self.facts.active.pools.get(pool)?.members;
+        let member = members.iter().find(|member| member.rep == *rep)?;
+        let turn = turn(member.weight);
+        (self.standing.1.position >= turn).then(|| (pool.clone(), rep.clone(), turn))
+    }
+
+    fn give(&self, rep: &PersonId, by: PersonId) -> Result<Plan, Refused> {
+        let (pool, candidate) = self.candidate(rep)?;
+        let trace = Box::new(Trace {
+            config_version: self.facts.active.version,
+            pool: Some(pool.clone()),
+            candidates: vec![candidate.clone()],
+            by_hand: Some(by),
+            ..Trace::default()
+        });
+        let (owner, taken_from) = (rep.clone(), pool.clone());
+        let command = Command::Assign { owner, pool: taken_from, rule: None, trace };
+        let changes = self.decided(self.handoff, command)?;
+        if candidate.open >= candidate.capacity {
+            let (name, open) = (self.facts.active.name_of(rep), candidate.open);
+            let most = candidate.capacity;
+            return Err(Refused::ByRep(format!(
+                "{name} has {open} open of at most {most}: choose somebody else."
+            )));
+        }
+        Ok(Plan { changes, turn_taken: Some((pool, candidate)), ..Plan::default() })
+    }
+
+    /// Finds how a rep would take it, or why they cannot.
+    fn candidate(&self, rep: &PersonId) -> Result<(PoolId, Candidate), Refused> {
+        let config = self.facts.active;
+        let refused = |said: String| Err(Refused::ByRep(said));
+        let Some(person) = config.people.get(rep) else {
+            return refused(format!("The configuration knows nobody called `{rep}`."));
+        };
+        let Some((pool, members)) = pool_for(rep, self.handoff, config) else {
+            let (name, team) = (&person.name, &self.handoff.to);
+            return refused(format!("{name} is in no pool of the receiving team, {team}."));
+        };
+        if !person.active {
+            return refused(format!("{} takes no handoffs now.", person.name));
+        }
+        let (row, place) = &self.standing;
+        if row.absent(self.now) {
+            let until = row.absent_to.and_then(DateTime::from_timestamp_millis);
+            let until = until.map(|until| {
+                format!(" until {}", moment::absolute(until, config.organisation.timezone))
+            });
+            return refused(format!("{} is away{}.", person.name, until.unwrap_or_default()));
+        }
+        let member = members.members.iter().find(|member| member.rep == *rep);
+        let weight = member.map_or(1, |member| member.weight);
+        let candidate = Candidate {
+            rep: rep.clone(),
+            passed_over: None,
+            position_before: place.position,
+            position_after: place.position + turn(weight),
+            open: u32::try_from(row.open.max(0)).unwrap_or(u32::MAX),
+            capacity: person.capacity.unwrap_or(0),
+        };
+        Ok((pool.clone(), candidate))
+    }
+
+    /// Merges what the sender adds, then sends it again.
+    fn resubmit(&self, said: &BTreeMap<String, Value>, by: &PersonId) -> Result<Plan, Refused> {
+        let resubmitted = self.decided(self.handoff, Command::Resubmit)?;
+        let mut package = self.package.clone();
+        let told = package.put(said.clone(), by.as_str(), self.now);
+        if told.is_empty() {
+            return Ok(Plan { changes: resubmitted, ..Plan::default() });
+        }
+        let instant = |value: &Value| {
+            let zone = self.facts.active.organisation.timezone;
+            value.as_str().and_then(|text| moment::instant(text, zone))
+        };
+        let update = Command::Update {
+            score: said.get("score").and_then(Value::as_i64),
+            amount: None,
+            meeting_at: said.get("meeting_at").and_then(instant),
+            completeness: package.completeness(self.template()).percent,
+        };
+        let mut changes = self.decided(self.handoff, update)?;
+        changes.extend(resubmitted);
+        Ok(Plan { changes, package: Some((package, told)), ..Plan::default() })
+    }
+
+    fn template(&self) -> &[FieldRule] {
+        template(self.handoff, self.facts)
+    }
+}
+
+/// Finds what must be passed on: the fields of the configuration the handoff opened with.
+pub(crate) fn template<'a>(handoff: &Handoff, facts: Facts<'a>) -> &'a [FieldRule] {
+    let kinds = [facts.pinned, facts.active].map(|config| config.types.get(&handoff.kind));
+    kinds.into_iter().flatten().next().map_or(&[], |kind| kind.fields.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, config, handoff, package};
+    use domain::{Stage, routing::TURN};
+
+    fn check(
+        handoff: Handoff,
+        deed: &Deed,
+        (open, position): (i64, u64),
+        expected: impl FnOnce(Result<Plan, Refused>),
+    ) {
+        let (config, package) = (config(), Stored::new(package("Dana", "Acme")));
+        let standing = (RepRow { open, ..RepRow::default() }, MemberRow { position });
+        let situation = Situation {
+            handoff: &Stored::new(handoff),
+            package: &package,
+            facts: Facts { active: &config, pinned: &config },
+            standing,
+            now: at("2026-01-05T10:00:00Z"),
+        };
+        expected(situation.decide(&"amara".into(), deed));
+    }
+
+    fn refusal(deed: &Deed, standing: (i64, u64)) -> String {
+        let mut said = String::new();
+        check(handoff(), deed, standing, |plan| said = plan.unwrap_err().to_string());
+        said
+    }
+
+    #[test]
+    fn a_rep_who_is_given_a_handoff_takes_a_turn_and_a_place() {
+        check(handoff(), &Deed::GiveTo("ben".into()), (39, 5), |plan| {
+            let plan = plan.unwrap();
+            let (pool, candidate) = plan.turn_taken.unwrap();
+            assert_eq!(pool.as_str(), "sdr_emea");
+            assert_eq!((candidate.position_before, candidate.position_after), (5, 5 + TURN));
+            assert_eq!((candidate.open, candidate.capacity), (39, 40));
+            let Change::Assigned { owner, before, rule, trace, .. } = &plan.changes[0] else {
+                panic!("{:?}", plan.changes)
+            };
+            assert_eq!((owner.as_str(), rule), ("ben", &None));
+            assert_eq!(before.as_ref().map(PersonId::as_str), Some("amara"));
+            assert_eq!(trace.by_hand, Some("amara".into()));
+        });
+    }
+
+    #[test]
+    fn a_rep_who_cannot_take_it_is_not_given_it() {
+        let give = |rep: &str, open| refusal(&Deed::GiveTo(rep.into()), (open, 0));
+        assert_eq!(
+            give("ben", 40),
+            "Ben Whitlock has 40 open of at most 40: choose somebody else."
+        );
+        assert_eq!(give("elena", 0), "Elena Rossi is in no pool of the receiving team, sdr.");
+        assert_eq!(give("mallory", 0), "The configuration knows nobody called `mallory`.");
+        assert_eq!(give("amara", 40), Refusal::Nothing.to_string(), "she has it already");
+    }
+
+    #[test]
+    fn a_rejection_gives_the_turn_back_unless_there_is_none() {
+        let reject = Deed::Reject("duplicate".to_owned());
+        check(handoff(), &reject, (1, TURN), |plan| {
+            let given_back = plan.unwrap().turn_given_back;
+            assert_eq!(given_back, Some(("sdr_emea".into(), "amara".into(), TURN)));
+        });
+        check(handoff(), &reject, (1, TURN - 1), |plan| {
+            assert_eq!(plan.unwrap().turn_given_back, None);
+        });
+        let unlisted = refusal(&Deed::Reject("boring".to_owned()), (1, TURN));
+        assert!(unlisted.contains("choose not_a_fit, duplicate"), "{unlisted}");
+    }
+
+    #[test]
+    fn sending_it_again_adds_to_the_package_and_counts_it_again() {
+        let mut returned = handoff();
+        (returned.stage, returned.owner) = (Stage::Returned, None);
+        let said = BTreeMap::from([("fit".to_owned(), "high".into())]);
+        check(returned, &Deed::Resubmit(said), (0, 0), |plan| {
+            let plan = plan.unwrap();
+            let (package, told) = plan.package.unwrap();
+            assert_eq!(told, ["fit"]);
+            assert_eq!(package.values["fit"].by, "amara");
+            assert!(matches!(plan.changes[0], Change::Updated { completeness: 33, .. }));
+            assert!(matches!(plan.changes[1], Change::Resubmitted { .. }));
+        });
+    }
+
+    #[test]
+    fn sending_it_again_with_nothing_new_changes_no_package() {
+        let mut returned = handoff();
+        (returned.stage, returned.owner) = (Stage::Returned, None);
+        check(returned, &Deed::Resubmit(BTreeMap::new()), (0, 0), |plan| {
+            let plan = plan.unwrap();
+            assert_eq!((plan.changes.len(), plan.package.is_none()), (1, true));
+        });
+    }
+}

@@ -1,0 +1,153 @@
+//! Which address is what: the whole map of the desk in one function.
+//!
+//! Reading (GET, HEAD) changes nothing, whatever the address; only POST acts.
+
+use crate::{fault::Fault, verb::Verb};
+use domain::{HandoffId, PersonId};
+use http::Method;
+
+/// How long a part of an address may be, in bytes: longer than any id.
+const SEGMENT_BYTES_MAX: usize = 128;
+
+/// What an address stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The stylesheet.
+    Style,
+    /// The script.
+    Script,
+    /// The page of the queue, and of lists.
+    Queue,
+    /// The page of one handoff.
+    Handoff(HandoffId),
+    /// A form of that page.
+    Form(HandoffId, Verb),
+    /// The page of the month.
+    Dashboard,
+    /// The page of a day's digest.
+    Digest,
+    /// The choice of who one is.
+    Person,
+    /// A list.
+    ApiList,
+    /// One handoff.
+    ApiHandoff(HandoffId),
+    /// A command.
+    ApiAct(HandoffId, Verb),
+    /// Somebody's absence.
+    ApiAbsence(PersonId),
+    /// The queue.
+    ApiQueue,
+    /// The month.
+    ApiMetrics,
+    /// How the system is.
+    ApiHealth,
+}
+
+/// Finds what a request is for.
+pub(crate) fn find(method: &Method, path: &str) -> Result<Route, Fault> {
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    if segments.iter().any(|segment| segment.len() > SEGMENT_BYTES_MAX) {
+        return Err(nothing());
+    }
+    let reading = matches!(*method, Method::GET | Method::HEAD);
+    match (reads(&segments), posts(&segments)) {
+        (Some(route), _) if reading => Ok(route),
+        (_, Some(route)) if *method == Method::POST => route,
+        (_, Some(Err(unknown))) => Err(unknown),
+        (Some(_), _) => Err(Fault::Method("GET, HEAD")),
+        (None, Some(Ok(_))) => Err(Fault::Method("POST")),
+        (None, None) => Err(nothing()),
+    }
+}
+
+fn nothing() -> Fault {
+    Fault::NotFound("There is nothing at this address.".to_owned())
+}
+
+fn reads(segments: &[&str]) -> Option<Route> {
+    Some(match *segments {
+        ["desk.css"] => Route::Style,
+        ["desk.js"] => Route::Script,
+        [""] => Route::Queue,
+        ["handoffs", id] => Route::Handoff(id.into()),
+        ["dashboard"] => Route::Dashboard,
+        ["digest"] => Route::Digest,
+        ["api", "handoffs"] => Route::ApiList,
+        ["api", "handoffs", id] => Route::ApiHandoff(id.into()),
+        ["api", "queue"] => Route::ApiQueue,
+        ["api", "metrics"] => Route::ApiMetrics,
+        ["api", "health"] => Route::ApiHealth,
+        _ => return None,
+    })
+}
+
+fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
+    let verb = |word: &str| {
+        let unknown = || format!("There is no verb `{word}`: there are {}.", Verb::list());
+        Verb::of(word).ok_or_else(|| Fault::NotFound(unknown()))
+    };
+    Some(match *segments {
+        ["person"] => Ok(Route::Person),
+        ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
+        ["api", "handoffs", id, word] => verb(word).map(|verb| Route::ApiAct(id.into(), verb)),
+        ["api", "reps", id, "absence"] => Ok(Route::ApiAbsence(id.into())),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: Method, path: &str, expected: Route) {
+        assert_eq!(find(&method, path).unwrap(), expected, "{method} {path}");
+    }
+
+    fn refused(method: Method, path: &str) -> (u16, String) {
+        let fault = find(&method, path).unwrap_err();
+        (fault.status().as_u16(), fault.to_string())
+    }
+
+    #[test]
+    fn every_address_is_one_thing() {
+        check(Method::GET, "/", Route::Queue);
+        check(Method::HEAD, "/", Route::Queue);
+        check(Method::GET, "/handoffs/h1", Route::Handoff("h1".into()));
+        check(Method::GET, "/dashboard", Route::Dashboard);
+        check(Method::GET, "/digest", Route::Digest);
+        check(Method::GET, "/api/handoffs", Route::ApiList);
+        check(Method::GET, "/api/handoffs/", Route::ApiList);
+        check(Method::GET, "/api/handoffs/h1", Route::ApiHandoff("h1".into()));
+        check(Method::POST, "/api/handoffs/h1/accept", Route::ApiAct("h1".into(), Verb::Accept));
+        check(Method::POST, "/handoffs/h1/rate", Route::Form("h1".into(), Verb::Rate));
+        check(Method::POST, "/api/reps/amara/absence", Route::ApiAbsence("amara".into()));
+        check(Method::POST, "/person", Route::Person);
+    }
+
+    #[test]
+    fn reading_never_acts() {
+        for method in [Method::GET, Method::HEAD] {
+            let (status, detail) = refused(method, "/api/handoffs/h1/accept");
+            assert_eq!((status, detail.as_str()), (405, "This address takes POST only."));
+        }
+        assert_eq!(refused(Method::POST, "/api/handoffs/h1").0, 405);
+        assert_eq!(refused(Method::DELETE, "/").0, 405);
+    }
+
+    #[test]
+    fn an_unknown_verb_is_answered_with_those_there_are() {
+        let (status, detail) = refused(Method::POST, "/api/handoffs/h1/pause");
+        assert_eq!(status, 404);
+        assert!(detail.starts_with("There is no verb `pause`: there are accept, "), "{detail}");
+    }
+
+    #[test]
+    fn there_is_nothing_elsewhere() {
+        for path in ["/nowhere", "/api", "/handoffs", "/api/handoffs/h1/accept/x", "/a//b"] {
+            assert_eq!(refused(Method::GET, path).0, 404, "{path}");
+        }
+        let endless = format!("/handoffs/{}", "x".repeat(3_000));
+        assert_eq!(refused(Method::GET, &endless).0, 404);
+    }
+}

@@ -1,0 +1,68 @@
+//! Everything there is to show of one handoff, read together.
+
+use crate::{Desk, fault::Fault, plan};
+use domain::{
+    Change, Commit, Facts, Handoff, HandoffId, Package,
+    config::{FieldRule, HandoffType},
+    routing::Trace,
+};
+use runtime::Active;
+use std::sync::Arc;
+
+/// One handoff with its package, its history and the configurations it is read with.
+pub(crate) struct Sheet {
+    /// The handoff.
+    pub(crate) handoff: Handoff,
+    /// Its package.
+    pub(crate) package: Package,
+    /// Its commits, oldest first.
+    pub(crate) history: Vec<Commit>,
+    /// The configuration in force.
+    pub(crate) active: Arc<Active>,
+    /// The one it opened with.
+    pub(crate) pinned: Arc<Active>,
+}
+
+impl Desk {
+    /// Reads everything there is to show of a handoff.
+    pub(crate) async fn sheet(&self, id: &HandoffId) -> Result<Sheet, Fault> {
+        let active = self.configs.active(self.clock.now()).await?;
+        let (handoff, package) = self.store.handoff_and_package(id).await?;
+        let history = self.store.history(id).await?;
+        let pinned = self.configs.version(handoff.config).await?;
+        Ok(Sheet { handoff: handoff.record, package: package.record, history, active, pinned })
+    }
+}
+
+impl Sheet {
+    /// Lists what must be passed on.
+    pub(crate) fn template(&self) -> &[FieldRule] {
+        plan::template(&self.handoff, self.facts())
+    }
+
+    /// Finds its type, as it opened with it.
+    pub(crate) fn kind(&self) -> Option<&HandoffType> {
+        let key = &self.handoff.kind;
+        let (pinned, active) = (&self.pinned.config, &self.active.config);
+        pinned.types.get(key).or_else(|| active.types.get(key))
+    }
+
+    /// Finds why its owner was chosen, or why nobody was: the latest reason there is.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        latest_trace(&self.history)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { active: &self.active.config, pinned: &self.pinned.config }
+    }
+}
+
+fn latest_trace(history: &[Commit]) -> Option<&Trace> {
+    let changes = history.iter().rev().flat_map(|commit| commit.changes.iter().rev());
+    changes
+        .filter_map(|change| match change {
+            Change::Assigned { trace, .. } | Change::Unrouted { trace, .. } => Some(&**trace),
+            _ => None,
+        })
+        .next()
+}

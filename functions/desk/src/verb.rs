@@ -1,0 +1,94 @@
+//! What a person can do to a handoff, as the address says it.
+
+use domain::stage::{Stage, Verb as Move};
+use std::fmt;
+
+/// A verb of the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verb {
+    /// The owner takes it.
+    Accept,
+    /// The owner gives it back to the sender.
+    Reject,
+    /// The sender sends it again.
+    Resubmit,
+    /// Somebody touched the subject.
+    Touch,
+    /// Somebody writes something.
+    Note,
+    /// Somebody gives it to another rep or pool.
+    Reassign,
+    /// Its outcome is known.
+    Complete,
+    /// It goes back to an earlier stage or to nurture.
+    Recycle,
+    /// It is withdrawn.
+    Cancel,
+    /// Somebody judges it.
+    Rate,
+}
+
+impl Verb {
+    /// Every verb, in the order a page offers them.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Accept,
+        Self::Touch,
+        Self::Complete,
+        Self::Resubmit,
+        Self::Reject,
+        Self::Recycle,
+        Self::Reassign,
+        Self::Note,
+        Self::Rate,
+        Self::Cancel,
+    ];
+
+    /// Reads a verb's word.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.word() == word)
+    }
+
+    /// Writes its word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Resubmit => "resubmit",
+            Self::Touch => "touch",
+            Self::Note => "note",
+            Self::Reassign => "reassign",
+            Self::Complete => "complete",
+            Self::Recycle => "recycle",
+            Self::Cancel => "cancel",
+            Self::Rate => "rate",
+        }
+    }
+
+    /// Tells whether the stage table lets it happen.
+    pub(crate) fn fits(self, stage: Stage) -> bool {
+        let its_move = match self {
+            Self::Accept => Move::Accept,
+            Self::Reject => Move::Reject,
+            Self::Resubmit => Move::Resubmit,
+            Self::Touch => Move::Touch,
+            Self::Note => Move::Note,
+            Self::Reassign => Move::RequestRouting,
+            Self::Complete => Move::Complete,
+            Self::Recycle => Move::Recycle,
+            Self::Cancel => Move::Cancel,
+            Self::Rate => Move::Rate,
+        };
+        its_move.leads(stage).is_some()
+    }
+
+    /// Lists every verb in words.
+    pub(crate) fn list() -> String {
+        Self::ALL.map(Self::word).join(", ")
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

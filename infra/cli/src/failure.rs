@@ -1,0 +1,98 @@
+//! Why a command could not do what it was told: a sentence on stderr, and exit code 2.
+
+use crate::problems;
+use domain::{TypeKey, config::Problem};
+use local::{EngineError, GatewayError, StateError, assembly::SetupError};
+use std::{io, path::PathBuf, process::ExitCode};
+
+/// Why a command could not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file cannot be read.
+    #[error("{} cannot be read: {source}.", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A configuration is wrong.
+    #[error("{name} is no good: it has {}.", problems::count(.problems.len()))]
+    Config {
+        /// The file's name.
+        name: String,
+        /// Its text.
+        text: String,
+        /// Everything that is wrong with it.
+        problems: Vec<Problem>,
+    },
+    /// A lead file is no body of the generic hook.
+    #[error(
+        "{} is no lead: {reason}. It must be the JSON body of a generic hook, such as \
+         {{\"type\":\"demo.requested\",\"data\":{{\"subject\":\
+         {{\"email\":\"dana@acme.example\"}}}}}}.",
+        path.display()
+    )]
+    Lead {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The configuration has no such type.
+    #[error("There is no handoff type `{wanted}`. There are: {known}.")]
+    UnknownType {
+        /// What was asked for.
+        wanted: TypeKey,
+        /// What there is.
+        known: String,
+    },
+    /// A lead triggers nothing.
+    #[error("A lead that says `{event}` like this opens no handoff: name a type with --type.")]
+    TriggersNothing {
+        /// The event.
+        event: String,
+    },
+    /// The gateway cannot listen.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The local cloud cannot start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The local cloud cannot keep its state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The table cannot be set up.
+    #[error("The table cannot be used: {0}.")]
+    Setup(#[from] SetupError),
+    /// Signals cannot be listened for, or the runtime not started.
+    #[error("The system does not let this process run: {0}.")]
+    System(io::Error),
+    /// A result cannot be written as JSON.
+    #[error("The result cannot be written as JSON: {0}.")]
+    Json(#[from] serde_json::Error),
+    /// Stdout cannot be written.
+    #[error("The output cannot be written: {0}.")]
+    Output(io::Error),
+    /// A part of the system answered what it never should.
+    #[error("The {part} answered {status} where it should not: {detail}")]
+    Answer {
+        /// Which part.
+        part: &'static str,
+        /// The status.
+        status: u16,
+        /// What it said.
+        detail: String,
+    },
+}
+
+impl Failure {
+    /// Says it on stderr.
+    pub fn tell(&self) -> ExitCode {
+        if let Self::Config { name, text, problems } = self {
+            eprint!("{}", problems::report(name, text, problems));
+        }
+        eprintln!("{self}");
+        ExitCode::from(2)
+    }
+}

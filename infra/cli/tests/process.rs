@@ -1,0 +1,209 @@
+//! The real binary as a process: how it refuses, and that a kill at any moment loses nothing
+//! acknowledged.
+
+use chrono::Utc;
+use local::sample::{PUBLIC_URL, Sender};
+use serde_json::{Value, json};
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+/// How often the kill test kills, unless `HANDOFF_KILLS` says otherwise.
+const KILLS: usize = 6;
+
+/// How many webhooks are sent between two kills.
+const WEBHOOKS: usize = 12;
+
+/// How many handoffs the sample organisation's European SDRs may have open.
+const PLACES: usize = 80;
+
+fn handoff(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handoff"));
+    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    handoff(arguments).output().expect("the binary runs")
+}
+
+fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    listener.local_addr().expect("a bound listener").port().to_string()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = env::temp_dir().join(format!("handoff-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    folder
+}
+
+/// Checks that a call ends with exit 2 and a sentence that names what is in the way.
+fn refuses(arguments: &[&str], names: &str) {
+    let output = output(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(names), "{said}");
+}
+
+#[test]
+fn a_taken_port_is_a_sentence_and_exit_2() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let port = taken.local_addr().expect("a bound listener").port().to_string();
+    refuses(&["up", "--empty", "--port", &port], &port);
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_a_sentence_and_exit_2() {
+    refuses(&["up", "--empty", "--port", &free_port(), "--data", "/proc/nowhere"], "/proc/nowhere");
+}
+
+#[test]
+fn a_corrupt_data_file_is_a_sentence_and_stays_as_it_is() {
+    let data = folder("corrupt");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let file = data.join("dynamodb.sqlite");
+    fs::write(&file, "this is no database, but it is somebody's".repeat(200)).expect("a file");
+    let before = fs::read(&file).expect("the file");
+    let path = data.to_string_lossy().into_owned();
+    refuses(&["up", "--empty", "--port", &free_port(), "--data", &path], "dynamodb.sqlite");
+    assert_eq!(fs::read(&file).expect("the file"), before, "nothing was overwritten");
+    let _ = fs::remove_dir_all(data);
+}
+
+#[test]
+fn a_wrong_configuration_shows_every_problem_with_its_place() {
+    let data = folder("config");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let file = data.join("wrong.toml");
+    let sample = include_str!("../../local/sample/organisation.toml");
+    let wrong = sample
+        .replacen("pool = \"sdr_americas\"", "pool = \"sdr_mars\"", 1)
+        .replacen("lane = \"inbound\"", "lane = \"outbound\"", 1)
+        .replacen("lead.country in", "lead.contry in", 1);
+    fs::write(&file, wrong).expect("a file");
+    let output = output(&["check", &file.to_string_lossy()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for problem in ["sdr_mars", "outbound", "contry", "wrong.toml:"] {
+        assert!(said.contains(problem), "no {problem} in {said}");
+    }
+    let _ = fs::remove_dir_all(data);
+}
+
+/// A running system, killed when it is dropped.
+struct Running {
+    child: Child,
+    port: String,
+}
+
+impl Running {
+    fn start(data: &Path) -> Self {
+        let port = free_port();
+        let data = data.to_string_lossy().into_owned();
+        let mut child = handoff(&["up", "--empty", "--port", &port, "--data", &data])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("its stdout")).lines();
+        let ready = lines.any(|line| line.is_ok_and(|line| line.starts_with("ready ")));
+        assert!(ready, "it never became ready");
+        Self { child, port }
+    }
+
+    fn call(&self, head: &str, body: &[u8]) -> Option<(u16, Value)> {
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{}", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+        let length = body.len();
+        let head = format!(
+            "{head}host: 127.0.0.1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split_whitespace().nth(1)?.parse().ok()?;
+        let body = answer.split_once("\r\n\r\n")?.1;
+        Some((status, serde_json::from_str(body).ok()?))
+    }
+
+    /// Sends a demo request; the handoff it opened, if it was acknowledged.
+    fn demo_request(&self, id: &str) -> Option<String> {
+        let now = Utc::now();
+        let body = json!({
+            "type": "demo.requested", "timestamp": now.to_rfc3339(),
+            "data": { "subject": { "crm": "hubspot", "object": "contact", "id": id, "country": "GB" } },
+        });
+        let request = Sender::new(PUBLIC_URL).generic(id, now, &body);
+        let mut head = format!("POST {} HTTP/1.1\r\n", request.uri());
+        for (name, value) in request.headers() {
+            head += &format!("{name}: {}\r\n", value.to_str().ok()?);
+        }
+        let (status, answer) = self.call(&head, request.body())?;
+        assert_eq!(status, 200, "{answer}");
+        answer["opened"][0].as_str().map(str::to_owned)
+    }
+
+    fn handoff(&self, id: &str) -> Option<(u16, Value)> {
+        self.call(&format!("GET /api/handoffs/{id} HTTP/1.1\r\n"), b"")
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("a signal");
+        self.child.wait().expect("its end");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_acknowledged() {
+    let data = folder("kill");
+    let kills = env::var("HANDOFF_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
+    let mut acknowledged = Vec::new();
+    for round in 0..kills {
+        let running = Running::start(&data);
+        let moment = Duration::from_millis(30 + 71 * (round as u64 % 9));
+        std::thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                let ids = (0..WEBHOOKS).map(|n| format!("r{round}n{n}"));
+                ids.filter_map(|id| running.demo_request(&id)).collect::<Vec<_>>()
+            });
+            std::thread::sleep(moment);
+            let pid = running.child.id().to_string();
+            let signalled = Command::new("kill").args(["-9", &pid]).status().expect("kill");
+            assert!(signalled.success());
+            acknowledged.extend(sender.join().expect("the sender"));
+        });
+        running.kill();
+    }
+    assert!(!acknowledged.is_empty(), "some were acknowledged before a kill");
+    let running = Running::start(&data);
+    for id in &acknowledged {
+        let found = running.handoff(id).map(|(status, _)| status);
+        assert_eq!(found, Some(200), "{id} was acknowledged and is gone");
+    }
+    for id in acknowledged.iter().take(if acknowledged.len() > PLACES { 0 } else { PLACES }) {
+        let owned = (0..100).any(|_| {
+            let owned = running.handoff(id).is_some_and(|(_, handoff)| !handoff["owner"].is_null());
+            if !owned {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            owned
+        });
+        assert!(owned, "{id} has no owner");
+    }
+    drop(running);
+    let _ = fs::remove_dir_all(data);
+}

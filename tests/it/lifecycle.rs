@@ -1,0 +1,159 @@
+//! What a whole life of a handoff costs and leaves behind: requests, units, history, numbers.
+
+use chrono::Duration;
+use domain::{Commit, Handoff, HandoffId, rollup};
+use serde_json::json;
+use std::collections::BTreeMap;
+use store::Used;
+use tests::World;
+
+/// Write units a full life may use, metrics apart.
+const WRITE_UNITS_MAX: f64 = 64.0;
+
+/// Read units, without those of the candidates.
+const READ_UNITS_MAX: f64 = 10.0;
+
+/// Requests a full life may use.
+const REQUESTS_MAX: u64 = 15;
+
+/// Reps in the sample organisation's pool for Europe.
+const CANDIDATES: f64 = 2.0;
+
+/// Opens, assigns, accepts, touches and completes one hot lead; returns what each step used.
+async fn live(world: &mut World, who: &str) -> (HandoffId, Vec<(&'static str, Used)>) {
+    let mut steps = Vec::new();
+    world.settle().await;
+    world.meters.life.take();
+    let data = json!({
+        "subject": {
+            "crm": "hubspot", "object": "contact", "id": who, "name": "Dana Reyes",
+            "email": format!("dana{who}@acme.example"), "company": "Acme", "country": "GB",
+        },
+        "fields": { "intent_signal": "Requested a demo" },
+    });
+    let id = world.event("demo.requested", data).await.opened();
+    steps.push(("open", world.meters.life.take()));
+    world.settle().await;
+    steps.push(("assign", world.meters.life.take()));
+    let owner = world.handoff(&id).await.owner.unwrap_or_default();
+    let owner = owner.as_str();
+    assert_eq!(world.act(owner, &id, "accept", json!({})).await.status, 200);
+    steps.push(("accept", world.meters.life.take()));
+    let touched = world.act(owner, &id, "touch", json!({ "channel": "phone" })).await;
+    assert_eq!(touched.status, 200, "{touched:?}");
+    steps.push(("touch", world.meters.life.take()));
+    let done = json!({ "outcome": "meeting_booked" });
+    assert_eq!(world.act(owner, &id, "complete", done).await.status, 200);
+    steps.push(("complete", world.meters.life.take()));
+    (id, steps)
+}
+
+#[tokio::test]
+async fn a_full_life_stays_within_its_budget() {
+    let mut world = World::start().await;
+    // Configurations are read once; what is measured is the life after the first.
+    live(&mut world, "6").await;
+    let (_, steps) = live(&mut world, "7").await;
+    let total = steps.iter().fold(Used::default(), |sum, (_, used)| Used {
+        requests: sum.requests + used.requests,
+        read_units: sum.read_units + used.read_units,
+        write_units: sum.write_units + used.write_units,
+    });
+    let table: String = steps
+        .iter()
+        .map(|(step, used)| {
+            let Used { requests, read_units, write_units } = used;
+            format!(
+                "{step:<10}{requests:>3} requests {read_units:>5} read {write_units:>5} write\n"
+            )
+        })
+        .collect();
+    let Used { requests, read_units, write_units } = total;
+    let all =
+        format!("total     {requests:>3} requests {read_units:>5} read {write_units:>5} write\n");
+    insta::assert_snapshot!("what_a_life_costs", format!("{table}{all}"));
+    assert!(requests <= REQUESTS_MAX, "{requests} requests");
+    assert!(read_units <= READ_UNITS_MAX + CANDIDATES, "{read_units} read units");
+    assert!(write_units <= WRITE_UNITS_MAX, "{write_units} write units");
+}
+
+#[tokio::test]
+async fn folding_history_gives_the_stored_state() {
+    let mut world = World::start().await;
+    let (id, _) = live(&mut world, "7").await;
+    let stored = world.handoff(&id).await;
+    assert_eq!(folded(&world.store.history(&id).await.unwrap()), stored);
+}
+
+#[tokio::test]
+async fn the_numbers_equal_a_recount_of_all_commits() {
+    let mut world = World::start().await;
+    let (first, _) = live(&mut world, "7").await;
+    let second = world.demo_request("eli").await;
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.read_mail().len(), 3);
+    let mut commits = world.store.history(&first).await.unwrap();
+    commits.extend(world.store.history(&second).await.unwrap());
+    let mut expected: BTreeMap<_, BTreeMap<String, i64>> = BTreeMap::new();
+    for delta in commits.iter().flat_map(rollup::contributions) {
+        let row =
+            expected.entry((delta.family.to_string(), delta.dimension, delta.day)).or_default();
+        *row.entry(delta.counter).or_default() += delta.amount;
+    }
+    assert!(expected.len() > 10);
+    for ((family, dimension, day), mut counters) in expected {
+        counters.retain(|_, amount| *amount != 0);
+        let mut stored = world.store.rollups(&family, &dimension, day, day).await.unwrap();
+        let mut stored = stored.remove(&day).unwrap_or_default();
+        stored.retain(|_, amount| *amount != 0);
+        assert_eq!(stored, counters, "{family} {dimension} {day}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_word_of_a_timely_touch_takes_the_breach_back() {
+    let mut world = World::start().await;
+    let began = world.now();
+    let id = world.demo_request("dana").await;
+    world.pass(Duration::minutes(7)).await;
+    let missed = world.read_mail();
+    assert!(missed[1].0.starts_with("Missed"), "{missed:?}");
+    let timely = json!({
+        "type": "touch", "timestamp": (began + Duration::minutes(3)).to_rfc3339(),
+        "data": { "subject": { "email": "dana@acme.example" }, "channel": "phone" },
+    });
+    let request = world.sender.generic("late-word", world.now(), &timely);
+    assert_eq!(world.post(request).await.status(), 200);
+    world.settle().await;
+    let handoff = world.handoff(&id).await;
+    assert_eq!(handoff.clocks[0].state, domain::clock::ClockState::Met);
+    let withdrawn = world.read_mail();
+    assert_eq!(withdrawn.len(), 1, "whoever was told hears of it: {withdrawn:?}");
+    let day = world.config.day_of(began);
+    let cohort = world.store.rollups("cohort", "all", day, day).await.unwrap();
+    assert_eq!(cohort[&day].get("breached.respond").copied().unwrap_or(0), 0);
+    assert_eq!(cohort[&day]["met.respond"], 1);
+    let happened = world.store.rollups("happened", "all", day, day).await.unwrap();
+    assert_eq!(happened[&day]["breached.respond"], 1);
+    assert_eq!(happened[&day]["withdrawn.respond"], 1);
+}
+
+#[tokio::test]
+async fn the_manager_reads_yesterday_in_the_morning() {
+    let mut world = World::start().await;
+    live(&mut world, "7").await;
+    world.until("2026-01-06T07:31:00Z".parse().unwrap()).await;
+    let mail = world.read_mail();
+    let to_priya: Vec<_> =
+        mail.iter().filter(|(_, body)| body.contains("For Priya Nair")).collect();
+    assert_eq!(to_priya.len(), 1, "{mail:?}");
+    insta::assert_snapshot!("the_daily_digest", format!("{}\n\n{}", to_priya[0].0, to_priya[0].1));
+}
+
+fn folded(history: &[Commit]) -> Handoff {
+    let mut commits = history.iter();
+    let first = commits.next().expect("an opening");
+    let domain::Change::Opened { handoff } = &first.changes[0] else { panic!("no opening") };
+    let opened = (**handoff).clone().after(&first.changes, first.at);
+    commits.fold(opened, |handoff, commit| handoff.after(&commit.changes, commit.at))
+}

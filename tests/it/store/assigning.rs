@@ -1,0 +1,169 @@
+//! Owners: open counts and rotation move with the handoff, or nothing does.
+
+use super::{
+    POOL, TURN, assigned, assigning, at, candidate, change, changing, completed, fresh, lead, open,
+    routing, standing,
+};
+use domain::{Change, HandoffId, PersonId, Stage};
+use store::{RepRow, Store, StoreError};
+
+/// Takes a turn until it is taken or there is no place; tells whether it was.
+async fn take_turn(store: Store, id: HandoffId, rep: &'static str, capacity: u32) -> bool {
+    for attempt in 0.. {
+        let handoff = store.handoff(&id).await.unwrap();
+        let (_, position) = standing(&store, rep).await;
+        let chosen = candidate(rep, position, capacity);
+        let write = assigning(&handoff, chosen, &format!("{id}-try-{attempt}"));
+        match store.commit(write).await {
+            Ok(_) => return true,
+            Err(StoreError::Conflict) => {}
+            Err(StoreError::Full(full)) => {
+                assert_eq!(full.as_str(), rep);
+                return false;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!("it ends with a place or without")
+}
+
+/// Counts what somebody has open from the handoffs themselves.
+async fn recount(store: &Store, ids: &[HandoffId], rep: &str) -> i64 {
+    let handoffs = store.handoffs(ids).await.unwrap();
+    let theirs = handoffs.iter().filter(|(handoff, _)| {
+        handoff.stage.is_open() && handoff.owner == Some(PersonId::from(rep))
+    });
+    i64::try_from(theirs.count()).unwrap()
+}
+
+#[tokio::test]
+async fn of_thirty_two_in_parallel_a_rep_with_five_places_takes_five() {
+    let (store, _parts) = fresh().await;
+    let mut ids = Vec::new();
+    for number in 0..32 {
+        ids.push(open(&store, &lead(&format!("{number:02}"))).await.id.clone());
+    }
+    let mut running = tokio::task::JoinSet::new();
+    for id in ids.clone() {
+        running.spawn(take_turn(store.clone(), id, "amara", 5));
+    }
+    let taken = running.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken, 5);
+    assert_eq!(standing(&store, "amara").await, (5, 5 * TURN));
+    assert_eq!(recount(&store, &ids, "amara").await, 5);
+}
+
+#[tokio::test]
+async fn a_place_that_frees_is_taken_again() {
+    let (store, _parts) = fresh().await;
+    let first = open(&store, &lead("first")).await;
+    let second = open(&store, &lead("second")).await;
+    assert!(take_turn(store.clone(), first.id.clone(), "amara", 1).await);
+    assert!(!take_turn(store.clone(), second.id.clone(), "amara", 1).await);
+    let first = store.handoff(&first.id).await.unwrap();
+    change(&store, &first, completed()).await;
+    assert_eq!(standing(&store, "amara").await, (0, TURN));
+    assert!(take_turn(store.clone(), second.id.clone(), "amara", 1).await);
+    assert_eq!(standing(&store, "amara").await, (1, 2 * TURN));
+}
+
+#[tokio::test]
+async fn the_place_in_the_rotation_is_a_condition() {
+    let (store, _parts) = fresh().await;
+    let first = open(&store, &lead("first")).await;
+    let second = open(&store, &lead("second")).await;
+    store.commit(assigning(&first, candidate("amara", 0, 9), "a")).await.unwrap();
+    for stale in [0, TURN - 1, TURN + 1] {
+        let write = assigning(&second, candidate("amara", stale, 9), &format!("b-{stale}"));
+        let refused = store.commit(write).await;
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{stale}: {refused:?}");
+    }
+    assert_eq!(standing(&store, "amara").await, (1, TURN));
+    store.commit(assigning(&second, candidate("amara", TURN, 9), "c")).await.unwrap();
+    assert_eq!(standing(&store, "amara").await, (2, 2 * TURN));
+}
+
+#[tokio::test]
+async fn a_rep_who_was_away_is_raised_in_the_same_transaction() {
+    let (store, _parts) = fresh().await;
+    let handoff = open(&store, &lead("one")).await;
+    let mut raised = candidate("amara", 0, 9);
+    raised.position_after = 40 * TURN;
+    store.commit(assigning(&handoff, raised, "a")).await.unwrap();
+    assert_eq!(standing(&store, "amara").await, (1, 40 * TURN));
+}
+
+#[tokio::test]
+async fn a_reassignment_moves_the_count_and_the_same_rep_again_moves_nothing() {
+    let (store, _parts) = fresh().await;
+    let handoff = open(&store, &lead("one")).await;
+    store.commit(assigning(&handoff, candidate("amara", 0, 9), "a")).await.unwrap();
+    let handoff = store.handoff(&handoff.id).await.unwrap();
+    store.commit(assigning(&handoff, candidate("ben", 0, 9), "b")).await.unwrap();
+    assert_eq!(standing(&store, "amara").await, (0, TURN));
+    assert_eq!(standing(&store, "ben").await, (1, TURN));
+    let handoff = store.handoff(&handoff.id).await.unwrap();
+    let handoff = change(&store, &handoff, assigned(&handoff, &"ben".into())).await;
+    assert_eq!(standing(&store, "ben").await, (1, TURN));
+
+    let full = assigning(&handoff, candidate("carla", 0, 0), "c");
+    assert!(
+        matches!(store.commit(full).await, Err(StoreError::Full(rep)) if rep.as_str() == "carla")
+    );
+    assert_eq!(standing(&store, "ben").await, (1, TURN), "who had it still has it");
+    assert_eq!(standing(&store, "carla").await, (0, 0));
+}
+
+#[tokio::test]
+async fn by_hand_a_rep_may_go_over_their_capacity() {
+    let (store, _parts) = fresh().await;
+    for id in ["first", "second"] {
+        let handoff = open(&store, &lead(id)).await;
+        change(&store, &handoff, assigned(&handoff, &"amara".into())).await;
+    }
+    assert_eq!(standing(&store, "amara").await, (2, 0));
+}
+
+#[tokio::test]
+async fn a_rejection_gives_the_place_and_the_turn_back() {
+    let (store, _parts) = fresh().await;
+    let handoff = open(&store, &lead("one")).await;
+    store.commit(assigning(&handoff, candidate("amara", 0, 9), "a")).await.unwrap();
+    let handoff = store.handoff(&handoff.id).await.unwrap();
+    let returned = Change::Returned { reason: "not_a_fit".into(), by: "amara".into() };
+    let rejecting = |turn, attempt| {
+        let write = changing(&handoff, returned.clone(), attempt);
+        write.gives_turn_back(POOL.into(), "amara".into(), turn)
+    };
+    let too_much = store.commit(rejecting(TURN + 1, "b")).await;
+    assert!(matches!(too_much, Err(StoreError::Conflict)), "{too_much:?}");
+    assert_eq!(standing(&store, "amara").await, (1, TURN));
+    store.commit(rejecting(TURN, "c")).await.unwrap();
+    assert_eq!(standing(&store, "amara").await, (0, 0));
+
+    let handoff = store.handoff(&handoff.id).await.unwrap();
+    assert_eq!((handoff.stage, handoff.owner.as_ref()), (Stage::Returned, None));
+    let claim = store.claim_of(&handoff.lane, &handoff.claim).await.unwrap();
+    assert_eq!(claim.open.as_ref(), Some(&handoff.id), "a returned handoff is still open");
+    let handoff = change(&store, &handoff, Change::Resubmitted { routing: routing() }).await;
+    assert_eq!(standing(&store, "amara").await, (0, 0));
+    change(&store, &handoff, Change::Cancelled { reason: "a test".into() }).await;
+    assert_eq!(standing(&store, "amara").await, (0, 0), "nobody had it");
+}
+
+#[tokio::test]
+async fn an_absence_is_kept_beside_the_count() {
+    let (store, _parts) = fresh().await;
+    let (amara, ben) = (PersonId::from("amara"), PersonId::from("ben"));
+    store.set_absence(&amara, Some((at(10), at(20)))).await.unwrap();
+    let handoff = open(&store, &lead("one")).await;
+    change(&store, &handoff, assigned(&handoff, &amara)).await;
+    let rows = store.reps(&[amara.clone(), ben.clone()]).await.unwrap();
+    assert_eq!(rows[&ben], RepRow::default());
+    assert_eq!(rows[&amara].open, 1);
+    let away: Vec<bool> = [9, 10, 19, 20].map(|second| rows[&amara].absent(at(second))).to_vec();
+    assert_eq!(away, [false, true, true, false]);
+    store.set_absence(&amara, None).await.unwrap();
+    let rows = store.reps(std::slice::from_ref(&amara)).await.unwrap();
+    assert_eq!(rows[&amara], RepRow { open: 1, ..RepRow::default() });
+}

@@ -1,0 +1,113 @@
+//! The deployment template says what the code does: its table, its functions, its queues, its
+//! schedules.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+fn template() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/aws/template.yaml");
+    fs::read_to_string(path).unwrap()
+}
+
+/// Splits the template's resources by their logical names.
+fn resources(template: &str) -> BTreeMap<String, String> {
+    let section = template.split("\nResources:\n").nth(1).unwrap();
+    let section = section.split("\nOutputs:\n").next().unwrap();
+    let mut resources: BTreeMap<String, String> = BTreeMap::new();
+    let mut current = String::new();
+    for line in section.lines() {
+        let is_name = line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
+        if is_name && !line.trim_start().starts_with('#') {
+            current = line.trim().trim_end_matches(':').to_owned();
+        }
+        *resources.entry(current.clone()).or_default() += &format!("{line}\n");
+    }
+    resources
+}
+
+#[test]
+fn every_function_is_deployed_and_nothing_else_is() {
+    let resources = resources(&template());
+    let deployed: Vec<&str> = resources
+        .iter()
+        .filter(|(_, text)| text.contains("Type: AWS::Serverless::Function"))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+    let mut expected: Vec<String> = fs::read_dir(functions)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name[..1].to_uppercase() + &name[1..])
+        .collect();
+    expected.sort();
+    assert_eq!(deployed, expected);
+    for name in &deployed {
+        let lower = name.to_lowercase();
+        assert!(resources[*name].contains(&format!("functions/{lower}")), "{name}");
+        assert!(resources.contains_key(&format!("{name}Role")), "{name} has a role of its own");
+        assert!(resources.contains_key(&format!("{name}Log")), "{name} has a log that expires");
+    }
+}
+
+#[test]
+fn the_table_is_the_one_the_store_makes() {
+    let template = template();
+    let resources = resources(&template);
+    let table = &resources["Table"];
+    let made = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/store/src/keys.rs"),
+    )
+    .unwrap();
+    for constant in [
+        "PK",
+        "SK",
+        "TTL",
+        "DUE",
+        "DUE_SHARD",
+        "DUE_AT",
+        "QUEUE",
+        "QUEUE_KEY",
+        "URGENCY",
+        "BY_DAY",
+        "DAY_SHARD",
+        "DAY_AT",
+    ] {
+        let line = format!("const {constant}: &str = \"");
+        let value = made.split(&line).nth(1).unwrap().split('"').next().unwrap();
+        assert!(table.contains(value), "{constant} = {value}");
+    }
+    for shown in ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead"] {
+        assert!(table.contains(shown), "{shown} is shown in a queue");
+    }
+    for kept in ["DeletionProtectionEnabled: true", "PointInTimeRecovery", "NEW_IMAGE"] {
+        assert!(table.contains(kept), "{kept}");
+    }
+}
+
+#[test]
+fn no_role_has_a_wildcard_and_none_may_scan() {
+    for (name, text) in resources(&template()) {
+        if !text.contains("Type: AWS::IAM::Role") {
+            continue;
+        }
+        for line in text.lines().filter(|line| line.contains("Resource")) {
+            let spelled_out = !line.contains("'*'") && !line.contains("index/*");
+            assert!(spelled_out, "{name}: {line}");
+        }
+        assert!(!text.contains("Scan") && !text.contains("dynamodb:*"), "{name}");
+    }
+}
+
+#[test]
+fn what_reaches_the_functions_here_reaches_them_there() {
+    let template = template();
+    for rule in local::assembly::rules() {
+        for kind in rule.detail_types {
+            assert!(template.contains(&kind), "{kind} is routed");
+        }
+    }
+    for needed in
+        ["ReportBatchItemFailures", "TumblingWindowInSeconds", "BisectBatchOnFunctionError"]
+    {
+        assert!(template.contains(needed), "{needed}");
+    }
+}

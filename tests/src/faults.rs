@@ -1,0 +1,224 @@
+//! Faults under the SDK: a wrapper round its HTTP client that spoils the requests a plan names.
+//!
+//! The embedded engine never throttles, conflicts or loses a reply, and the cloud does all three. A
+//! plan sees every request, the SDK's own retries included, by operation and number, so that a run
+//! can be counted first and then spoiled at each request in turn. What must stay true: a fault is
+//! carried out whole or not at all, and what is not carried out never reaches the engine.
+
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
+    },
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
+use serde_json::{Value, json};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// What happens to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: it is carried out and answered.
+    None,
+    /// It is answered with a status and an error type instead of being carried out.
+    Error(u16, &'static str),
+    /// It is refused for its rate.
+    Throttle,
+    /// Its connection breaks before it is carried out.
+    Reset,
+    /// It is never answered, and was never carried out.
+    Timeout,
+    /// It is carried out and its reply is lost; a retry is known by its token.
+    LostReply,
+    /// It is carried out, its reply is lost and its token forgotten: what a retry meets after ten
+    /// minutes.
+    ForgottenReply,
+    /// It is refused because another transaction holds its rows.
+    Conflict,
+}
+
+/// Decides what happens to a request by its operation and its number, from 0.
+type Plan = Arc<dyn Fn(&str, u64) -> Fault + Send + Sync>;
+
+/// The operations that were asked for, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl Asked {
+    /// Reads the list so far.
+    pub fn list(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, operation: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(operation.to_owned());
+    }
+}
+
+/// Wraps an HTTP client so that a plan decides what happens to each of its requests.
+pub fn faulty(
+    inner: SharedHttpClient,
+    plan: impl Fn(&str, u64) -> Fault + Send + Sync + 'static,
+) -> SharedHttpClient {
+    let (plan, count): (Plan, _) = (Arc::new(plan), Arc::default());
+    SharedHttpClient::new(FaultyClient { inner, plan, count })
+}
+
+/// Wraps an HTTP client so that what is asked of it is listed.
+pub fn listened(inner: SharedHttpClient) -> (SharedHttpClient, Asked) {
+    let asked = Asked::default();
+    let list = asked.clone();
+    let client = faulty(inner, move |operation, _| {
+        list.add(operation);
+        Fault::None
+    });
+    (client, asked)
+}
+
+/// Plans one fault for the first `times` requests of an operation.
+pub fn first(operation: &'static str, times: u64, fault: Fault) -> impl Fn(&str, u64) -> Fault {
+    let seen = AtomicU64::new(0);
+    move |asked, _| match asked == operation && seen.fetch_add(1, Ordering::SeqCst) < times {
+        true => fault,
+        false => Fault::None,
+    }
+}
+
+struct FaultyClient {
+    inner: SharedHttpClient,
+    plan: Plan,
+    count: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for FaultyClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyClient")
+    }
+}
+
+impl HttpClient for FaultyClient {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        let (plan, count) = (Arc::clone(&self.plan), Arc::clone(&self.count));
+        SharedHttpConnector::new(FaultyConnector { inner, plan, count })
+    }
+}
+
+struct FaultyConnector {
+    inner: SharedHttpConnector,
+    plan: Plan,
+    count: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for FaultyConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyConnector")
+    }
+}
+
+impl HttpConnector for FaultyConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = operation_of(&request);
+        let fault = (self.plan)(&operation, self.count.fetch_add(1, Ordering::SeqCst));
+        let inner = self.inner.clone();
+        HttpConnectorFuture::new(async move {
+            match fault {
+                Fault::None => inner.call(request).await,
+                Fault::Error(status, kind) => refusal(&request, status, kind, &[]),
+                Fault::Throttle => refusal(&request, 400, "ThrottlingException", &[]),
+                Fault::Reset => Err(ConnectorError::io("the connection was reset".into())),
+                Fault::Timeout => Err(ConnectorError::timeout("nothing was answered".into())),
+                Fault::LostReply => lose(inner.call(request).await),
+                Fault::ForgottenReply => lose(inner.call(without_token(request)).await),
+                Fault::Conflict => conflict(&request, &operation),
+            }
+        })
+    }
+}
+
+/// Reads which operation a request asks for: a header of the JSON protocols, a field of the query
+/// protocol.
+fn operation_of(request: &HttpRequest) -> String {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return target.split('.').next_back().unwrap_or_default().to_owned();
+    }
+    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+    let action = body.split('&').find_map(|field| field.strip_prefix("Action="));
+    action.unwrap_or_default().to_owned()
+}
+
+/// Answers with an error as the service would, and asks the SDK not to wait long before it tries
+/// again.
+fn refusal(
+    request: &HttpRequest,
+    status: u16,
+    kind: &str,
+    reasons: &[Value],
+) -> Result<HttpResponse, ConnectorError> {
+    let is_query = request.headers().get("x-amz-target").is_none();
+    let body = match is_query {
+        true => format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{kind}</Code>\
+             <Message>injected</Message></Error></ErrorResponse>"
+        ),
+        false => json!({
+            "__type": kind, "message": "injected", "CancellationReasons": reasons,
+        })
+        .to_string(),
+    };
+    let content = if is_query { "text/xml" } else { "application/x-amz-json-1.0" };
+    let response = http::Response::builder()
+        .status(status)
+        .header("content-type", content)
+        .header("x-amz-retry-after", "1")
+        .body(SdkBody::from(body))
+        .map_err(|error| ConnectorError::user(error.into()))?;
+    HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into()))
+}
+
+/// Refuses a write for rows that another transaction holds; a transaction says so row by row.
+fn conflict(request: &HttpRequest, operation: &str) -> Result<HttpResponse, ConnectorError> {
+    if operation != "TransactWriteItems" {
+        return refusal(request, 400, "TransactionConflictException", &[]);
+    }
+    let body: Value =
+        serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let rows = body["TransactItems"].as_array().map_or(0, Vec::len);
+    let held = json!({ "Code": "TransactionConflict", "Message": "the row is held" });
+    let free = json!({ "Code": "None" });
+    let reasons: Vec<Value> =
+        (0..rows).map(|row| if row == 0 { held.clone() } else { free.clone() }).collect();
+    refusal(request, 400, "TransactionCanceledException", &reasons)
+}
+
+/// Takes the token from a transaction, so that whoever carries it out does not know its retry.
+fn without_token(mut request: HttpRequest) -> HttpRequest {
+    let body = request.body().bytes().unwrap_or_default();
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(body) else {
+        return request;
+    };
+    fields.remove("ClientRequestToken");
+    let body = Value::Object(fields).to_string();
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body);
+    request
+}
+
+fn lose(reply: Result<HttpResponse, ConnectorError>) -> Result<HttpResponse, ConnectorError> {
+    drop(reply?);
+    let lost = "the connection closed before the reply was complete";
+    Err(ConnectorError::other(lost.into(), Some(ErrorKind::TransientError)))
+}
