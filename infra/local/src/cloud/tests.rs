@@ -1,3 +1,5 @@
+//! The local cloud in virtual time: order, retries, partial failures, the same bytes every time.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
