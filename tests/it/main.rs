@@ -2,6 +2,7 @@
 
 mod crm;
 mod door;
+mod facts;
 mod first_story;
 mod lifecycle;
 mod store;

@@ -61,6 +61,7 @@ enum Effect {
     Updated(HandoffId),
     Duplicate,
     Ignored,
+    PutAside,
 }
 
 /// Why an event could not be settled now; it comes back.
@@ -117,6 +118,7 @@ impl Settled {
             Effect::Updated(id) => add(&mut self.updated, id),
             Effect::Duplicate => self.duplicates += 1,
             Effect::Ignored => self.ignored += 1,
+            Effect::PutAside => self.quarantined += 1,
         }
     }
 }

@@ -32,6 +32,7 @@ struct Reading<'a> {
     now: DateTime<Utc>,
     conflict: bool,
     score_to_keep: Option<Observed>,
+    known_as: Option<(JourneyId, Vec<Reference>)>,
 }
 
 impl Intake {
@@ -52,7 +53,12 @@ impl Intake {
         };
         let observed = self.last_score(config, event).await?;
         let score_to_keep = score_to_keep(config, event, occurred.at, observed);
-        let reading = Reading { envelope, event, config, occurred, now, conflict, score_to_keep };
+        let known_as = match &whose {
+            Whose::One(journey, new) => Some((journey.clone(), new.clone())),
+            Whose::New(_) | Whose::Several(_) => None,
+        };
+        let reading =
+            Reading { envelope, event, config, occurred, now, conflict, score_to_keep, known_as };
         let triggered = target::triggered(config, event, occurred.at, observed);
         match (triggered, whose) {
             (Some(kind), Whose::One(journey, new)) => {
@@ -242,13 +248,19 @@ impl Intake {
         let facts = Facts { active: reading.config, pinned: &pinned.config };
         let by_source = reading.envelope.source.as_str();
         let told = package.absorb(reading.event, by_source, reading.occurred.at);
-        let changes = decide_all(&handoff, command, &package, facts, reading);
-        if changes.is_empty() && told.is_empty() {
+        let changes = decide_all(&handoff, command, (&package, &told), facts, reading);
+        // Another person's event may join a deal's handoff: their references stay their own.
+        let learned = match &reading.known_as {
+            Some((journey, new)) if *journey == handoff.journey => new.clone(),
+            _ => Vec::new(),
+        };
+        if changes.is_empty() && told.is_empty() && learned.is_empty() {
             return Ok(false);
         }
         let mut write =
             Write::change(&handoff, changes, self.by(reading), reading.now, reading.config)
                 .observes(reading.score_to_keep.clone())
+                .learns(learned)
                 .personal("told", told.clone().into());
         if !told.is_empty() {
             write = write.with_package(package);
@@ -279,11 +291,16 @@ impl Intake {
 fn decide_all(
     handoff: &Handoff,
     command: Option<Command>,
-    package: &Package,
+    (package, told): (&Package, &[String]),
     facts: Facts<'_>,
     reading: &Reading<'_>,
 ) -> Vec<Change> {
     let (event, now) = (reading.event, reading.now);
+    // What the package did not take was said later by something newer.
+    let news = |name: &str| told.iter().any(|told| told == name);
+    let score = event.score.filter(|_| news("score"));
+    let amount = event.amount.clone().filter(|_| news("amount"));
+    let meeting_at = event.meeting_at.filter(|_| news("meeting_at"));
     let mut changes = match command.map(|command| decide(handoff, command, facts, now)) {
         None | Some(Err(Refusal::Nothing)) => Vec::new(),
         Some(Ok(changes)) => changes,
@@ -295,17 +312,12 @@ fn decide_all(
     let after = handoff.clone().after(&changes, now);
     let fields = facts.active.types.get(&after.kind).map(|kind| kind.fields.as_slice());
     let completeness = package.completeness(fields.unwrap_or_default()).percent;
-    let news = event.score.is_some_and(|score| handoff.score != Some(score))
-        || event.amount.as_ref().is_some_and(|amount| handoff.amount.as_ref() != Some(amount))
-        || event.meeting_at.is_some_and(|at| handoff.meeting_at != Some(at))
+    let differs = score.is_some_and(|score| handoff.score != Some(score))
+        || amount.as_ref().is_some_and(|amount| handoff.amount.as_ref() != Some(amount))
+        || meeting_at.is_some_and(|at| handoff.meeting_at != Some(at))
         || completeness != handoff.completeness;
-    if news && after.stage.is_open() {
-        let update = Command::Update {
-            score: event.score,
-            amount: event.amount.clone(),
-            meeting_at: event.meeting_at,
-            completeness,
-        };
+    if differs && after.stage.is_open() {
+        let update = Command::Update { score, amount, meeting_at, completeness };
         changes.extend(decide(&after, update, facts, now).unwrap_or_default());
     }
     if reading.conflict && !handoff.flags.contains(&Flag::Conflict) {

@@ -96,6 +96,14 @@ impl Intake {
             }
             match Box::pin(self.settle(envelope, &event)).await {
                 Ok(effect) => effects.push(Some(effect)),
+                Err(SettleError::Store(StoreError::Refused { reason })) => {
+                    // It will never be taken as it is: the rest of its subject's events go on.
+                    let part = event.key.clone().into_bytes();
+                    let refused = Unreadable { reason: format!("refused: {reason}"), part };
+                    let kept = self.put_aside(envelope, &refused).await;
+                    waiting = kept.is_err();
+                    effects.push(kept.is_ok().then_some(Effect::PutAside));
+                }
                 Err(error) => {
                     tracing::warn!(%error, receipt = %envelope.receipt, "an event is pending");
                     waiting = true;
@@ -112,7 +120,8 @@ impl Intake {
         envelope: &Envelope,
         event: &SourceEvent,
     ) -> Result<Effect, SettleError> {
-        let Some((event, conflict)) = self.unless_done(envelope, event).await? else {
+        let said = event;
+        let Some((mut event, mut conflict)) = self.unless_done(envelope, said).await? else {
             return Ok(Effect::Duplicate);
         };
         for _ in 0..TRIES {
@@ -123,7 +132,13 @@ impl Intake {
             }
             match self.come_to(envelope, &event, whose, conflict).await {
                 Err(SettleError::Store(StoreError::Conflict)) => {}
-                Err(SettleError::Store(StoreError::Duplicate(_))) => return Ok(Effect::Duplicate),
+                // Done meanwhile, perhaps by one that said something else under the same key.
+                Err(SettleError::Store(StoreError::Duplicate(_))) => {
+                    match self.unless_done(envelope, said).await? {
+                        None => return Ok(Effect::Duplicate),
+                        Some(other) => (event, conflict) = other,
+                    }
+                }
                 result => return result,
             }
         }

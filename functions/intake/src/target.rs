@@ -69,7 +69,7 @@ pub(crate) fn command(
             let outcome = event.outcome.clone()?;
             let knows =
                 |one: &&Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
-            let place = open.iter().position(|one| knows(one))?;
+            let place = open.iter().position(|one| one.triggered_at <= at && knows(one))?;
             let value = event.amount.clone();
             Some((place, Some(Command::Complete { outcome, value })))
         }
@@ -80,7 +80,7 @@ pub(crate) fn command(
                         kind.clocks.iter().any(|clock| clock.from == Start::Meeting)
                     })
             };
-            let place = open.iter().position(|one| prepares(one))?;
+            let place = open.iter().position(|one| one.triggered_at <= at && prepares(one))?;
             let cancelled = event.name == names::MEETING_CANCELLED;
             let reason = "the meeting was cancelled".to_owned();
             Some((place, cancelled.then_some(Command::Cancel { reason })))

@@ -76,9 +76,12 @@ impl StoreError {
             Some("ConditionalCheckFailedException" | "TransactionConflictException") => {
                 Self::Conflict
             }
-            Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException") => {
-                Self::Refused { reason }
-            }
+            Some(
+                "ValidationException"
+                | "ResourceNotFoundException"
+                | "AccessDeniedException"
+                | "IdempotentParameterMismatchException",
+            ) => Self::Refused { reason },
             _ => Self::Unavailable { reason },
         }
     }

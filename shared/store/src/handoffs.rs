@@ -42,6 +42,7 @@ pub struct Write {
     pub(crate) turn_taken: Option<(PoolId, Candidate)>,
     pub(crate) turn_given_back: Option<(PoolId, PersonId, u64)>,
     observed: Vec<Observed>,
+    learned: Vec<Reference>,
 }
 
 /// What opening adds: its claim, journey and references.
@@ -106,6 +107,7 @@ impl Write {
             turn_taken: None,
             turn_given_back: None,
             observed: Vec::new(),
+            learned: Vec::new(),
         }
     }
 
@@ -156,6 +158,12 @@ impl Write {
     /// Stores the last value of a property with the change.
     pub fn observes(mut self, observed: impl IntoIterator<Item = Observed>) -> Self {
         self.observed.extend(observed);
+        self
+    }
+
+    /// Makes references that are news point to the handoff's journey with the change.
+    pub fn learns(mut self, references: Vec<Reference>) -> Self {
+        self.learned = references;
         self
     }
 
@@ -278,6 +286,12 @@ impl Store {
         }
         for observed in &write.observed {
             self.observe(&mut transaction, observed)?;
+        }
+        for reference in &write.learned {
+            self.point(&mut transaction, reference, &write.after.journey)?;
+        }
+        if !write.learned.is_empty() {
+            self.join_head(&mut transaction, &write.after.journey)?;
         }
         self.move_owner(&mut transaction, write)?;
         Ok(transaction)

@@ -218,7 +218,8 @@ impl Store {
         }
     }
 
-    fn point(
+    /// Makes a reference point to a journey, if it points to none.
+    pub(crate) fn point(
         &self,
         transaction: &mut Transaction,
         reference: &Reference,

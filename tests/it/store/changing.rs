@@ -1,10 +1,10 @@
 //! Changing a stored handoff: by its version, once per cause, with its package, its owner's count
 //! and its claim.
 
-use super::{at, by, change, changing, completed, contact, fresh, lead, open, package};
-use domain::{Change, Stage};
+use super::{at, by, change, changing, completed, contact, fresh, is_missing, lead, open, package};
+use domain::{Change, Handoff, Stage};
 use serde_json::json;
-use store::{Observed, StoreError, Write};
+use store::{Observed, StoreError, Stored, Write};
 
 #[tokio::test]
 async fn a_changed_version_is_a_conflict_and_nothing_of_it_stays() {
@@ -20,6 +20,16 @@ async fn a_changed_version_is_a_conflict_and_nothing_of_it_stays() {
     assert_eq!(store.handoff(&read.id).await.unwrap(), changed);
     assert_eq!(store.history(&read.id).await.unwrap().len(), 2);
     assert_eq!(store.seen(&"desk".into(), "late").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_changed() {
+    let (store, _parts) = fresh().await;
+    let ghost = Stored::new(Handoff { version: 3, ..lead("ghost") });
+    let refused = store.commit(changing(&ghost, Change::Noted, "late")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert!(is_missing(&store, &ghost.id).await);
+    assert!(store.history(&ghost.id).await.unwrap().is_empty());
 }
 
 #[tokio::test]

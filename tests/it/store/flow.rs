@@ -122,6 +122,7 @@ async fn wrongs(world: &World) -> Vec<String> {
     let owners = count(|change| matches!(change, Change::Assigned { .. }));
     expect(openings == 1, format!("{openings} openings"));
     expect(owners == 1 && handoff.owner.is_some(), format!("{owners} owners"));
+    expect(history.len() == 2, format!("{} commits", history.len()));
     expect(folded(&history) == handoff, "history folds to something else".to_owned());
 
     let reps: Vec<PersonId> = CONFIG.people.keys().cloned().collect();

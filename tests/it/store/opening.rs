@@ -129,6 +129,27 @@ async fn a_claim_admits_one_is_freed_on_closing_and_remembers_its_count() {
 }
 
 #[tokio::test]
+async fn a_claim_that_was_held_since_it_was_read_is_a_conflict() {
+    let (store, _parts) = fresh().await;
+    let again = |id: &str| Handoff { claim: lead("first").claim, ..lead(id) };
+    for (count, id) in ["first", "second"].into_iter().enumerate() {
+        let (write, mut rest) = opening(&again(id), id);
+        rest.claim_count = u64::try_from(count).unwrap();
+        store.commit_opening(write, rest).await.unwrap();
+        let handoff = store.handoff(&id.into()).await.unwrap();
+        change(&store, &handoff, completed()).await;
+    }
+    for stale in [0, 1, 3] {
+        let (write, mut rest) = opening(&again("third"), &format!("read-{stale}"));
+        rest.claim_count = stale;
+        let refused = store.commit_opening(write, rest).await;
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{stale}: {refused:?}");
+    }
+    let claim = store.claim_of(&"inbound".into(), &lead("first").claim).await.unwrap();
+    assert_eq!(claim, Claim { open: None, count: 2 });
+}
+
+#[tokio::test]
 async fn of_openings_in_parallel_for_one_claim_one_wins() {
     let (store, _parts) = fresh().await;
     let mut running = tokio::task::JoinSet::new();

@@ -16,6 +16,9 @@ use tests::faults::{Fault, first};
 
 const TRANSACTION: &str = "TransactWriteItems";
 
+/// What the table says to one token with two contents: trying again can never help.
+const MISMATCH: &str = "IdempotentParameterMismatchException";
+
 /// How often the SDK sends a request before it gives up.
 const SENDS: u64 = 3;
 
@@ -211,6 +214,7 @@ async fn a_table_that_does_not_answer_says_so_and_one_that_refuses_says_why() {
         (Fault::Timeout, true, "nothing was answered"),
         (Fault::Error(400, "AccessDeniedException"), false, "AccessDeniedException"),
         (Fault::Error(400, "ValidationException"), false, "ValidationException"),
+        (Fault::Error(400, MISMATCH), false, MISMATCH),
     ];
     let mut asked = tokio::task::JoinSet::new();
     for (fault, is_passing, said) in faults {
@@ -218,7 +222,7 @@ async fn a_table_that_does_not_answer_says_so_and_one_that_refuses_says_why() {
             asked.spawn(async move { (error.await, fault, is_passing, said) });
         }
     }
-    assert_eq!(asked.len(), 6 * 6);
+    assert_eq!(asked.len(), 7 * 6);
     for (error, fault, is_passing, said) in asked.join_all().await {
         assert_eq!(error.is_passing(), is_passing, "{fault:?}: {error}");
         assert!(error.to_string().contains(said), "{fault:?}: {error}");
