@@ -1,11 +1,27 @@
-//! The deployment template says what the code does: its table, its functions, its queues, its
-//! schedules.
+//! The deployment template says what the code does: its table, its functions, what they read from
+//! their environment, its queues, its schedules.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// How each variable is read, as a function's main says it.
+const READ_BY: [(&str, &str); 5] = [
+    ("TABLE", "store()"),
+    ("BUS", ".bus()"),
+    ("TOPIC", ".topic()"),
+    ("TOKENS", "desk_tokens()"),
+    ("RUST_LOG", "telemetry::in_lambda()"),
+];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+}
 
 fn template() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/aws/template.yaml");
-    fs::read_to_string(path).unwrap()
+    read("infra/aws/template.yaml")
 }
 
 /// Splits the template's resources by their logical names.
@@ -49,14 +65,46 @@ fn every_function_is_deployed_and_nothing_else_is() {
 }
 
 #[test]
+fn every_variable_the_code_reads_is_known_here() {
+    let code = read("shared/runtime/src/environment.rs");
+    let calls = code.split("optional(\"").chain(code.split("needed(\"")).skip(1);
+    let names = calls.filter_map(|rest| rest.split_once("\")").map(|(name, _)| name));
+    let is_name = |name: &&str| name.chars().all(|one| one.is_ascii_uppercase() || one == '_');
+    // Lambda sets its own; a region's endpoints are the SDK's to find.
+    let ours = names.filter(is_name).filter(|name| !name.starts_with("AWS_"));
+    let ours: BTreeSet<&str> = ours.collect();
+    assert_eq!(ours, READ_BY.iter().map(|(variable, _)| *variable).collect());
+}
+
+#[test]
+fn a_function_is_given_the_variables_it_reads_and_no_others() {
+    let template = template();
+    let globals = template.split("\nGlobals:\n").nth(1).unwrap();
+    let globals = globals.split("\nResources:\n").next().unwrap();
+    for (name, text) in resources(&template) {
+        if !text.contains("Type: AWS::Serverless::Function") {
+            continue;
+        }
+        let main = read(&format!("functions/{}/src/main.rs", name.to_lowercase()));
+        for (variable, call) in READ_BY {
+            let given = |text: &str| {
+                let variables = text.lines().filter(|line| line.contains("Variables: {"));
+                variables.flat_map(|line| line.split(['{', ','])).any(|entry| {
+                    entry.trim().split_once(": ").is_some_and(|(key, _)| key == variable)
+                })
+            };
+            let is_given = given(&text) || given(globals);
+            assert_eq!(is_given, main.contains(call), "{name}: {variable}");
+        }
+    }
+}
+
+#[test]
 fn the_table_is_the_one_the_store_makes() {
     let template = template();
     let resources = resources(&template);
     let table = &resources["Table"];
-    let made = fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/store/src/keys.rs"),
-    )
-    .unwrap();
+    let made = read("shared/store/src/keys.rs");
     for constant in [
         "PK",
         "SK",

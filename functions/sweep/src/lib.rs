@@ -4,14 +4,15 @@
 //! due, and where something falls due inside its horizon it waits for it, reading the index again
 //! every ten seconds. It keeps nothing: a lost tick costs one period, a double one nothing, because
 //! the conditional commit picks one winner and a step that is taken is no longer there to take. It
-//! re-reads a handoff before it acts, so that a touch that came meanwhile wins. Its beat is written
-//! only when it finished.
+//! re-reads a handoff before it acts, so that a touch that came meanwhile wins. One that keeps
+//! changing under its hands it leaves to the next reading. Its beat is written only when it
+//! finished.
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{Actor, AttemptId, Command, Facts, HandoffId, ReceiptId, Refusal, decide};
 use futures::{StreamExt, stream};
 use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::ConfigError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{By, Due, Store, StoreError, Write};
 
 /// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made
@@ -30,7 +31,7 @@ const PAGE: i32 = 250;
 /// How long a handed-back receipt is left to intake before it is handed back again, in seconds.
 const RECEIPT_AGAIN_SECONDS: i64 = 60;
 
-/// How often a lost race is decided again before it is left to the next reading.
+/// How often a lost race is decided again before it is left to the next reading, ten seconds on.
 const TRIES: usize = 4;
 
 /// Meets deadlines.
@@ -51,6 +52,8 @@ pub struct Report {
     pub acted: usize,
     /// Handoffs somebody else had moved first.
     pub nothing_to_do: usize,
+    /// How often a handoff lost every race and was left to the next reading.
+    pub lost_races: usize,
     /// Receipts it handed back to intake.
     pub handed_back: usize,
     /// Worst lateness of a step it took, in milliseconds.
@@ -90,33 +93,34 @@ impl Sweep {
     /// When the table, the bus or the configuration could not be used: no beat is written.
     pub async fn handle(&self, scheduled: DateTime<Utc>) -> Result<Report, SweepError> {
         let horizon = scheduled + Duration::seconds(HORIZON_SECONDS);
-        let mut report = Report::default();
-        let (mut seen_to, mut failure) = (BTreeSet::new(), None);
+        let mut course = Course::default();
         loop {
             let now = self.clock.now();
             let mut ahead = self.upcoming(horizon).await?;
-            // The index may still show what this sweep has just moved.
-            ahead.retain(|due| !seen_to.contains(due));
-            let ready = |due: &&Due| self.acts_at(due, scheduled) <= now;
-            let ripe: Vec<Due> = ahead.iter().filter(ready).cloned().collect();
+            ahead.retain(|due| !course.seen_to.contains(due));
+            let acts_at = |due: &Due| {
+                let put_off_to = course.put_off.get(due).copied();
+                put_off_to.unwrap_or_else(|| self.acts_at(due, scheduled))
+            };
+            let ripe: Vec<Due> = ahead.iter().filter(|due| acts_at(due) <= now).cloned().collect();
             if !ripe.is_empty() {
-                seen_to.extend(ripe.iter().cloned());
-                // One that cannot be met keeps nobody else waiting; the beat is what it costs.
-                if let Err(error) = self.act(ripe, scheduled, &mut report).await {
-                    failure.get_or_insert(error);
+                for (due, result) in self.act(ripe, scheduled).await {
+                    course.note(due, result, self.clock.now());
                 }
                 continue;
             }
-            let next = ahead.iter().map(|due| self.acts_at(due, scheduled)).min();
+            let next = ahead.iter().map(acts_at).min();
             let Some(next) = next.filter(|_| now < horizon) else { break };
             self.clock.sleep_until(next.min(now + Duration::seconds(READ_AGAIN_SECONDS))).await;
         }
+        let Course { report, failure, .. } = course;
         if let Some(failure) = failure {
             return Err(failure);
         }
         self.store.beat("sweep", self.clock.now()).await?;
         tracing::info!(
             sweep.acted = report.acted,
+            sweep.lost_races = report.lost_races,
             sweep.handed_back = report.handed_back,
             sweep.lateness_ms_max = report.lateness_ms_max,
             "swept"
@@ -150,40 +154,29 @@ impl Sweep {
         &self,
         ripe: Vec<Due>,
         scheduled: DateTime<Utc>,
-        report: &mut Report,
-    ) -> Result<(), SweepError> {
+    ) -> Vec<(Due, Result<Report, SweepError>)> {
         let now = self.clock.now();
-        let jobs: Vec<_> = ripe
-            .into_iter()
-            .map(|due| (due, (0..TRIES).map(|_| AttemptId(self.ids.ulid(now))).collect()))
-            .collect();
-        let results: Vec<Result<Report, SweepError>> = stream::iter(jobs)
-            .map(|(due, attempts)| self.meet(due, scheduled, attempts))
+        let draw = || (0..TRIES).map(|_| AttemptId(self.ids.ulid(now))).collect();
+        let jobs: Vec<(Due, Vec<AttemptId>)> = ripe.into_iter().map(|due| (due, draw())).collect();
+        stream::iter(jobs)
+            .map(|(due, attempts)| async move {
+                let result = self.meet(&due, scheduled, attempts).await;
+                (due, result)
+            })
             .buffered(self.abreast)
             .collect()
-            .await;
-        let mut failure = None;
-        for result in results {
-            match result {
-                Ok(one) => report.add(one),
-                Err(error) => {
-                    tracing::error!(%error, "a deadline could not be met");
-                    failure.get_or_insert(error);
-                }
-            }
-        }
-        failure.map_or(Ok(()), Err)
+            .await
     }
 
     async fn meet(
         &self,
-        due: Due,
+        due: &Due,
         scheduled: DateTime<Utc>,
         attempts: Vec<AttemptId>,
     ) -> Result<Report, SweepError> {
         match due {
-            Due::Handoff(id, at) => self.step(&id, at, scheduled, attempts).await,
-            Due::Receipt(id, _) => self.hand_back(&id).await,
+            Due::Handoff(id, at) => self.step(id, *at, scheduled, attempts).await,
+            Due::Receipt(id, _) => self.hand_back(id).await,
         }
     }
 
@@ -222,7 +215,7 @@ impl Sweep {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Report { nothing_to_do: 1, ..Report::default() })
+        Ok(Report { lost_races: 1, ..Report::default() })
     }
 
     /// Hands a receipt with unsettled events back to intake, and looks at it again in a minute.
@@ -237,10 +230,43 @@ impl Sweep {
     }
 }
 
+/// How far one sweep has come.
+#[derive(Default)]
+struct Course {
+    report: Report,
+    failure: Option<SweepError>,
+    /// What it is done with: the index may still show what this sweep has just moved.
+    seen_to: BTreeSet<Due>,
+    /// What lost every race, and when each is tried again: never at once, so that it cannot spin.
+    put_off: BTreeMap<Due, DateTime<Utc>>,
+}
+
+impl Course {
+    /// Notes what became of one thing that was due.
+    fn note(&mut self, due: Due, result: Result<Report, SweepError>, now: DateTime<Utc>) {
+        match result {
+            Ok(one) => {
+                self.report.add(one);
+                if one.lost_races > 0 {
+                    self.put_off.insert(due, now + Duration::seconds(READ_AGAIN_SECONDS));
+                    return;
+                }
+            }
+            // One that cannot be met keeps nobody else waiting; the beat is what it costs.
+            Err(error) => {
+                tracing::error!(%error, "a deadline could not be met");
+                self.failure.get_or_insert(error);
+            }
+        }
+        self.seen_to.insert(due);
+    }
+}
+
 impl Report {
     fn add(&mut self, other: Self) {
         self.acted += other.acted;
         self.nothing_to_do += other.nothing_to_do;
+        self.lost_races += other.lost_races;
         self.handed_back += other.handed_back;
         self.lateness_ms_max = self.lateness_ms_max.max(other.lateness_ms_max);
     }

@@ -11,7 +11,6 @@ use domain::{
     clock::Clock,
     config::{Act, Start},
     decide::start_clocks,
-    routing::Rules,
 };
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode};
@@ -74,8 +73,7 @@ impl<'a> Due<'a> {
         let kind = organisation.kind(&options.kind)?;
         let config = &organisation.config;
         let pool = lead.and_then(|lead| {
-            let (handoff, package) = lead.opening(config, (&options.kind, kind), options.at);
-            let matching = Rules::compile(config).matching(config, &handoff, &package, options.at);
+            let matching = lead.matching(config, (&options.kind, kind), options.at);
             matching.won.map(|(_, pool, _)| pool)
         });
         let meeting = options.meeting.or(lead.and_then(Lead::meeting_at));
@@ -106,7 +104,7 @@ impl<'a> Due<'a> {
         json!({
             "type": self.kind,
             "opened_at": self.at,
-            "config_version": self.organisation.config.version,
+            "config_version": self.organisation.version(),
             "clocks": self.clocks.iter().map(clock).collect::<Vec<_>>(),
         })
     }
@@ -195,7 +193,7 @@ mod tests {
     fn a_hot_lead_has_five_minutes_and_a_ladder() {
         let (document, text) = due(&["--type", "hot_lead", "--at", "2026-01-05T09:00:00Z"], None);
         let expected = json!({
-            "type": "hot_lead", "opened_at": "2026-01-05T09:00:00Z", "config_version": 0,
+            "type": "hot_lead", "opened_at": "2026-01-05T09:00:00Z", "config_version": null,
             "clocks": [{
                 "name": "respond", "calendar": null, "due_at": "2026-01-05T09:05:00Z",
                 "steps": [

@@ -6,6 +6,7 @@ use domain::{
     Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, SourceKey, Stage, TypeKey,
     config::{HandoffType, Source, SourceKind},
     decide::start_clocks,
+    routing::{Match, Rules},
 };
 use http::HeaderMap;
 use intake::connector::{self, Item};
@@ -61,8 +62,19 @@ impl Lead {
         fired.max_by_key(|(_, kind)| kind.heat).map(|(key, _)| key.clone())
     }
 
+    /// Finds the pool the rules name for it, and why.
+    pub(crate) fn matching(
+        &self,
+        config: &Config,
+        kind: (&TypeKey, &HandoffType),
+        at: DateTime<Utc>,
+    ) -> Match {
+        let (handoff, package) = self.opening(config, kind, at);
+        Rules::compile(config).matching(config, &handoff, &package, at)
+    }
+
     /// Makes the handoff it would open, before anybody has it.
-    pub(crate) fn opening(
+    fn opening(
         &self,
         config: &Config,
         (key, kind): (&TypeKey, &HandoffType),

@@ -41,6 +41,11 @@ impl Organisation {
         }
     }
 
+    /// Tells which version it was stored as; a file has none until it is pushed.
+    pub(crate) fn version(&self) -> Option<u64> {
+        Some(self.config.version).filter(|version| *version > 0)
+    }
+
     /// Finds a type.
     pub(crate) fn kind(&self, wanted: &TypeKey) -> Result<&HandoffType, Failure> {
         self.config.types.get(wanted).ok_or_else(|| {

@@ -1,9 +1,10 @@
 //! What a sweep does to a handoff whose time has come.
 //!
-//! Every step happens once, in order, never early. After an outage a handoff moves to its current
-//! step and the ones it missed are recorded, so that nobody is paged for what is long over. A step
-//! with nobody to tell does not wait: the next one is taken at once. Steps were fixed from the
-//! deadline, so a late sweep delays nothing that follows.
+//! Every step happens once, in order, and never before its time, with one exception: a step with
+//! nobody to tell does not wait, and the next one stands in for it, at that step's time; the
+//! deadline itself is never brought forward. After an outage a handoff moves to its current step
+//! and the ones it missed are recorded, so that nobody is paged for what is long over. Steps were
+//! fixed from the deadline, so a late sweep delays nothing that follows.
 
 use crate::{
     change::Change,
@@ -67,7 +68,7 @@ fn climb(
     }
 }
 
-/// Takes one rung; false when there is nobody it could concern.
+/// Takes one rung; false when there is nobody to tell, so that the next stands in for it.
 fn take(
     handoff: &Handoff,
     clock: &Clock,
@@ -76,38 +77,48 @@ fn take(
     now: DateTime<Utc>,
     changes: &mut Vec<Change>,
 ) -> bool {
-    let to = told(handoff, step, active);
-    let stepped = |to| Change::Stepped {
-        clock: clock.name.clone(),
-        n: step.n,
-        act: step.act,
-        due_at: step.at,
-        deadline: clock.due_at,
-        to,
-    };
     if step.act == Act::Reassign {
-        if handoff.stage == Stage::Returned {
-            let reason = "it stands with its sender".to_owned();
-            changes.push(passed(clock, step, reason));
-            return false;
-        }
-        changes.push(stepped(to));
-        let routing = Routing {
-            reason: format!("{} missed", clock.name),
-            since: handoff.routing.as_ref().map_or(now, |routing| routing.since),
-            retry_at: now + active.organisation.reroute_every.elapsed(),
-            pool: handoff.routing.as_ref().and_then(|routing| routing.pool.clone()),
-        };
-        changes.push(Change::RoutingRequested { routing, had: handoff.owner.clone() });
+        reassign(handoff, clock, step, active, now, changes);
         return true;
     }
+    let to = told(handoff, step, active);
     if to.is_empty() {
         let role = step.to.as_deref().unwrap_or("nobody");
         changes.push(passed(clock, step, format!("there is no {role} to tell")));
         return false;
     }
-    changes.push(stepped(to));
+    changes.push(stepped(clock, step, to));
     true
+}
+
+/// Asks for another owner, unless there is none to take it from: it stands with its sender, or
+/// somebody is being looked for already.
+fn reassign(
+    handoff: &Handoff,
+    clock: &Clock,
+    step: &Step,
+    active: &Config,
+    now: DateTime<Utc>,
+    changes: &mut Vec<Change>,
+) {
+    let standing = handoff.routing.as_ref();
+    if handoff.stage == Stage::Returned {
+        changes.push(passed(clock, step, "it stands with its sender".to_owned()));
+        return;
+    }
+    // Asked for again under another reason, it would be news to the manager who knows already.
+    if handoff.owner.is_none() && standing.is_some() {
+        changes.push(passed(clock, step, "nobody has it: it is already being routed".to_owned()));
+        return;
+    }
+    changes.push(stepped(clock, step, told(handoff, step, active)));
+    let routing = Routing {
+        reason: format!("{} missed", clock.name),
+        since: standing.map_or(now, |routing| routing.since),
+        retry_at: now + active.organisation.reroute_every.elapsed(),
+        pool: standing.and_then(|routing| routing.pool.clone()),
+    };
+    changes.push(Change::RoutingRequested { routing, had: handoff.owner.clone() });
 }
 
 /// Resolves whom a rung concerns, on the roster of the moment.
@@ -129,6 +140,17 @@ fn breach(handoff: &Handoff, clock: &Clock) -> Change {
     Change::Breached { clock: clock.name.clone(), due_at: clock.due_at, credit }
 }
 
+fn stepped(clock: &Clock, step: &Step, to: Vec<PersonId>) -> Change {
+    Change::Stepped {
+        clock: clock.name.clone(),
+        n: step.n,
+        act: step.act,
+        due_at: step.at,
+        deadline: clock.due_at,
+        to,
+    }
+}
+
 fn passed(clock: &Clock, step: &Step, reason: String) -> Change {
     Change::StepPassed {
         clock: clock.name.clone(),
@@ -145,3 +167,6 @@ fn again(routing: &Routing, active: &Config, now: DateTime<Utc>) -> Routing {
     let next = routing.retry_at + every;
     Routing { retry_at: if next > now { next } else { now + every }, ..routing.clone() }
 }
+
+#[cfg(test)]
+mod tests;

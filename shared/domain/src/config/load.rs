@@ -151,7 +151,8 @@ impl<'a> Reader<'a> {
             Ok(value) => Some(value),
             Err(error) => {
                 let span = error.span().unwrap_or(whole);
-                self.report(span, "wrong-value", sentence(error.message()), "");
+                let (message, help) = worded(error.message());
+                self.report(span, "wrong-value", message, help);
                 None
             }
         }
@@ -265,6 +266,17 @@ impl CalendarRule {
     }
 }
 
+/// Words why a value was refused, with a way out where the library knows none.
+fn worded(message: &str) -> (String, &'static str) {
+    match message.strip_prefix("failed to parse timezone: ") {
+        Some(zone) => {
+            let message = format!("`{}` is no time zone.", zone.trim().trim_matches('\''));
+            (message, "Write an IANA name such as `Europe/London` or `UTC`.")
+        }
+        None => (sentence(message), ""),
+    }
+}
+
 /// Makes a library's message a sentence: its first line, with a capital and a full stop.
 fn sentence(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default().trim();
@@ -276,3 +288,6 @@ fn sentence(message: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
