@@ -2,6 +2,8 @@
 //! and resident memory there, as ratios to a bare hello in the same run. Arguments: the hello's
 //! path, then the functions' paths.
 
+#![expect(clippy::expect_used, reason = "a measurement that cannot go on fails, and says where")]
+
 use std::{
     env, fs,
     io::{BufRead, BufReader, Write},

@@ -4,6 +4,12 @@
 //! Stories are told in the system's own verbs. Dropping a world with an undelivered record, an
 //! alert nobody read or an error in the log fails the test: silence is never taken for success.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
 mod errors;
 pub mod faults;
 mod people;

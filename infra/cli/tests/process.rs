@@ -1,6 +1,12 @@
 //! The real binary as a process: how it refuses, and that a kill at any moment loses nothing
 //! acknowledged.
 
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails; its process runs by the system's clock"
+)]
+
 use chrono::Utc;
 use local::sample::{PUBLIC_URL, Sender};
 use serde_json::{Value, json};

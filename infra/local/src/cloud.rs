@@ -57,7 +57,7 @@ pub struct Pending {
 
 enum Due {
     Delivery(Delivery),
-    Post(Ticket, http::Request<Bytes>),
+    Post(Ticket, Box<http::Request<Bytes>>),
     Wake(Sleeper),
 }
 
@@ -118,7 +118,7 @@ impl Cloud {
     pub fn post_at(&mut self, at: DateTime<Utc>, request: http::Request<Bytes>) -> Ticket {
         let ticket = Ticket(self.tickets);
         self.tickets += 1;
-        self.agenda.push(at.max(self.now()), Due::Post(ticket, request));
+        self.agenda.push(at.max(self.now()), Due::Post(ticket, Box::new(request)));
         ticket
     }
 
@@ -226,7 +226,7 @@ impl Cloud {
                 }))
             }
             Due::Post(ticket, request) => {
-                let answer = self.functions.answer(request);
+                let answer = self.functions.answer(*request);
                 Ok(Some(answer.map(move |answer| Ended::Answered(ticket, answer)).boxed()))
             }
             Due::Wake(sleeper) => {

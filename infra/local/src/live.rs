@@ -138,11 +138,14 @@ impl Pump {
 
 /// Deletes what has expired, as DynamoDB does; the engine goes by the system's clock, so only then.
 async fn expire(database: dynoxide::Database, is_system: bool) {
-    while is_system {
+    if !is_system {
+        return;
+    }
+    loop {
         let database = database.clone();
-        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Err(error)) => tracing::warn!(%error, "expired items could not be deleted"),
-            Ok(Ok(_)) | Err(_) => {}
+        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "expired items could not be deleted");
         }
         tokio::time::sleep(EXPIRE_EVERY).await;
     }
