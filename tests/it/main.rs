@@ -1,5 +1,13 @@
 //! The stories: the whole system, end to end, in virtual time.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod by_hand;
 mod crm;
 mod door;
 mod facts;
@@ -7,5 +15,6 @@ mod first_story;
 mod lifecycle;
 mod store;
 mod stories;
+mod sweep;
 mod template;
 mod tidy;

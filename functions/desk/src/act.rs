@@ -6,7 +6,7 @@
 //! its erasable part.
 
 use crate::{
-    Desk,
+    DESK, Desk,
     ask::{Ask, Deed},
     fault::Fault,
     may::may,
@@ -22,9 +22,6 @@ use store::{By, MemberRow, RepRow, Seen, StoreError, Stored, Write};
 
 /// How often a lost race is decided again.
 const TRIES: usize = 5;
-
-/// The source under which commands of people are remembered.
-const DESK: &str = "desk";
 
 /// A command with who gives it and on what condition.
 pub(crate) struct Order {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{PersonId, PoolId, money::Money};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 /// How long a free text may be, in characters.
 const TEXT_CHARS_MAX: usize = 4_000;
@@ -60,7 +60,7 @@ pub(crate) struct Ask {
 
 /// Reads a JSON body; an empty one says nothing.
 pub(crate) fn from_json(verb: Verb, body: &[u8], zone: Tz) -> Result<Ask, String> {
-    read(verb, Fields { said: object(body)?, zone })
+    read(verb, Fields::new(object(body)?, zone))
 }
 
 /// Reads a JSON object; an empty body is an empty one.
@@ -99,7 +99,7 @@ pub(crate) fn from_form(verb: Verb, pairs: &form::Pairs, zone: Tz) -> Result<Ask
     if verb == Verb::Reassign && chosen {
         said.entry("pool").or_insert(Value::Null);
     }
-    read(verb, Fields { said, zone })
+    read(verb, Fields::new(said, zone))
 }
 
 fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
@@ -128,17 +128,23 @@ fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
         }
         Verb::Rate => Deed::Rate(fields.score()?, fields.yes_or_no("complete")?),
     };
-    fields.nothing_else(verb)?;
+    fields.nothing_else(format_args!("`{verb}`"))?;
     Ok(Ask { verb, deed, note })
 }
 
-struct Fields {
+/// The fields of a request, each taken once.
+pub(crate) struct Fields {
     said: Map<String, Value>,
     zone: Tz,
 }
 
 impl Fields {
-    fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn new(said: Map<String, Value>, zone: Tz) -> Self {
+        Self { said, zone }
+    }
+
+    /// Takes a field; one that is null says nothing.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.said.remove(name).filter(|value| !value.is_null())
     }
 
@@ -154,7 +160,8 @@ impl Fields {
         }
     }
 
-    fn needed(&mut self, name: &str) -> Result<String, String> {
+    /// Takes a text that must be there.
+    pub(crate) fn needed(&mut self, name: &str) -> Result<String, String> {
         self.text(name)?.ok_or_else(|| format!("Say `{name}`."))
     }
 
@@ -176,7 +183,8 @@ impl Fields {
         }
     }
 
-    fn package(&mut self) -> Result<BTreeMap<String, Value>, String> {
+    /// Takes the values of the package.
+    pub(crate) fn package(&mut self) -> Result<BTreeMap<String, Value>, String> {
         match self.take("package") {
             None => Ok(BTreeMap::new()),
             Some(Value::Object(package)) => Ok(package.into_iter().collect()),
@@ -198,15 +206,7 @@ impl Fields {
     }
 
     fn money(&mut self, name: &str) -> Result<Option<Money>, String> {
-        let Some(said) = self.take(name) else { return Ok(None) };
-        let money = serde_json::from_value::<Money>(said).ok();
-        let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
-        match money.filter(|money| is_code(&money.currency)) {
-            Some(money) => Ok(Some(money)),
-            None => Err(format!(
-                "`{name}` must be money: {{\"minor\": 123456, \"currency\": \"EUR\"}}."
-            )),
-        }
+        self.take(name).map(|said| money(said, name)).transpose()
     }
 
     fn score(&mut self) -> Result<u8, String> {
@@ -228,15 +228,25 @@ impl Fields {
         }
     }
 
-    fn nothing_else(self, verb: Verb) -> Result<(), String> {
+    /// Refuses what is left: a misspelt field would otherwise do half of what was meant.
+    pub(crate) fn nothing_else(self, what: impl Display) -> Result<(), String> {
         match self.said.keys().next() {
             None => Ok(()),
             Some(unknown) => {
                 let unknown: String = unknown.chars().take(WORD_CHARS_MAX).collect();
-                Err(format!("`{verb}` has no field `{unknown}`: it was not done."))
+                Err(format!("{what} has no field `{unknown}`: it was not done."))
             }
         }
     }
+}
+
+/// Reads money, as the contract writes it.
+pub(crate) fn money(said: Value, name: &str) -> Result<Money, String> {
+    let money = serde_json::from_value::<Money>(said).ok();
+    let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
+    money.filter(|money| is_code(&money.currency)).ok_or_else(|| {
+        format!("`{name}` must be money: {{\"minor\": 123456, \"currency\": \"EUR\"}}.")
+    })
 }
 
 /// Tells whether a text is a word that may be counted and kept for ever.

@@ -9,6 +9,7 @@ mod access;
 mod act;
 mod api;
 mod ask;
+mod by_hand;
 mod csv;
 mod fault;
 mod filter;
@@ -33,6 +34,7 @@ use fault::Fault;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use route::Route;
 use runtime::{Clock, Configs, Ids, web};
+use settle::Settler;
 use store::Store;
 
 /// The largest body that is taken, in bytes.
@@ -40,6 +42,9 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a query may be, in bytes: what it names becomes part of keys, which are bounded too.
 const QUERY_BYTES_MAX: usize = 1_500;
+
+/// The source under which what people do is counted and remembered.
+const DESK: &str = "desk";
 
 /// How long a caller is asked to wait when something does not answer, in seconds.
 const TRY_AGAIN_SECONDS: u32 = 2;
@@ -51,13 +56,15 @@ pub struct Desk {
     configs: Configs,
     clock: Clock,
     ids: Ids,
+    settler: Settler,
     access: Access,
 }
 
 impl Desk {
     /// Makes a desk of its parts.
     pub fn new(store: Store, configs: Configs, clock: Clock, ids: Ids, access: Access) -> Self {
-        Self { store, configs, clock, ids, access }
+        let settler = Settler::new(store.clone(), configs.clone(), clock.clone(), ids.clone());
+        Self { store, configs, clock, ids, settler, access }
     }
 
     /// Answers one request.
@@ -102,6 +109,7 @@ impl Desk {
             Route::Digest => self.page_digest(request, &pairs, &visitor).await,
             Route::Person => self.pick(body),
             Route::ApiList => self.api_list(&pairs, accept).await,
+            Route::ApiOpen => self.api_open(&visitor, headers, body).await,
             Route::ApiHandoff(id) => self.api_show(id).await,
             Route::ApiAct(id, verb) => self.api_act((id, *verb), &visitor, headers, body).await,
             Route::ApiAbsence(rep) => self.api_absence(rep, &visitor, body).await,

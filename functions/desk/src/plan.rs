@@ -8,7 +8,7 @@ use crate::{ask::Deed, moment};
 use chrono::{DateTime, Utc};
 use domain::{
     Change, Command, Config, Facts, Handoff, Package, PersonId, PoolId, Refusal,
-    config::{FieldRule, Pool},
+    config::Pool,
     decide,
     routing::{Candidate, Trace, turn},
 };
@@ -206,22 +206,12 @@ impl Situation<'_> {
             score: said.get("score").and_then(Value::as_i64),
             amount: None,
             meeting_at: said.get("meeting_at").and_then(instant),
-            completeness: package.completeness(self.template()).percent,
+            completeness: package.completeness(self.facts.template(self.handoff)).percent,
         };
         let mut changes = self.decided(self.handoff, update)?;
         changes.extend(resubmitted);
         Ok(Plan { changes, package: Some((package, told)), ..Plan::default() })
     }
-
-    fn template(&self) -> &[FieldRule] {
-        template(self.handoff, self.facts)
-    }
-}
-
-/// Finds what must be passed on: the fields of the configuration the handoff opened with.
-pub(crate) fn template<'a>(handoff: &Handoff, facts: Facts<'a>) -> &'a [FieldRule] {
-    let kinds = [facts.pinned, facts.active].map(|config| config.types.get(&handoff.kind));
-    kinds.into_iter().flatten().next().map_or(&[], |kind| kind.fields.as_slice())
 }
 
 #[cfg(test)]

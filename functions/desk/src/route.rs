@@ -30,6 +30,8 @@ pub(crate) enum Route {
     Person,
     /// A list.
     ApiList,
+    /// Opening one by hand.
+    ApiOpen,
     /// One handoff.
     ApiHandoff(HandoffId),
     /// A command.
@@ -90,6 +92,7 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
     Some(match *segments {
         ["person"] => Ok(Route::Person),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
+        ["api", "handoffs"] => Ok(Route::ApiOpen),
         ["api", "handoffs", id, word] => verb(word).map(|verb| Route::ApiAct(id.into(), verb)),
         ["api", "reps", id, "absence"] => Ok(Route::ApiAbsence(id.into())),
         _ => return None,
@@ -118,6 +121,7 @@ mod tests {
         check(Method::GET, "/digest", Route::Digest);
         check(Method::GET, "/api/handoffs", Route::ApiList);
         check(Method::GET, "/api/handoffs/", Route::ApiList);
+        check(Method::POST, "/api/handoffs", Route::ApiOpen);
         check(Method::GET, "/api/handoffs/h1", Route::ApiHandoff("h1".into()));
         check(Method::POST, "/api/handoffs/h1/accept", Route::ApiAct("h1".into(), Verb::Accept));
         check(Method::POST, "/handoffs/h1/rate", Route::Form("h1".into(), Verb::Rate));

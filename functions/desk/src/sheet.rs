@@ -1,6 +1,6 @@
 //! Everything there is to show of one handoff, read together.
 
-use crate::{Desk, fault::Fault, plan};
+use crate::{Desk, fault::Fault};
 use domain::{
     Change, Commit, Facts, Handoff, HandoffId, Package,
     config::{FieldRule, HandoffType},
@@ -37,7 +37,7 @@ impl Desk {
 impl Sheet {
     /// Lists what must be passed on.
     pub(crate) fn template(&self) -> &[FieldRule] {
-        plan::template(&self.handoff, self.facts())
+        self.facts().template(&self.handoff)
     }
 
     /// Finds its type, as it opened with it.

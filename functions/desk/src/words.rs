@@ -256,6 +256,9 @@ pub(crate) fn flagged(flag: Flag) -> &'static str {
     match flag {
         Flag::TimeSuspect => "The source's time was not believable: clocks count from receipt.",
         Flag::Conflict => "One event came with two contents: both were kept.",
+        Flag::Shortened => {
+            "Some of what was sent is too long to be shown whole: the receipt has it."
+        }
         Flag::ReadBack => "The source sent an id only: the rest is still to be read.",
         Flag::MergedBeside => "Two journeys were merged while both had one open here.",
     }

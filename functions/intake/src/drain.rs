@@ -3,11 +3,12 @@
 //!
 //! Settling is idempotent, so it does not matter which of its events were settled before.
 
-use crate::{Envelope, Intake, SettleError, connector};
+use crate::{Envelope, Intake, connector};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::ReceiptId;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+use settle::SettleError;
 use std::collections::BTreeMap;
 use store::StoreError;
 

@@ -9,17 +9,16 @@
 pub mod connector;
 mod door;
 mod drain;
-mod journey;
-mod opening;
-mod settle;
-mod target;
+mod settling;
 
 use bytes::Bytes;
-use domain::{AttemptId, HandoffId, ReceiptId, SourceKey};
+use chrono::{DateTime, Utc};
+use domain::{Actor, HandoffId, ReceiptId, SourceKey};
 use http::{Request, Response};
-use runtime::{Clock, Configs, Ids, Secrets, configs::ConfigError};
+use runtime::{Clock, Configs, Ids, Secrets};
 use serde::Serialize;
-use store::{Store, StoreError};
+use settle::{Effect, Origin, Settler};
+use store::Store;
 
 /// Turns webhooks into handoffs.
 #[derive(Clone)]
@@ -27,6 +26,7 @@ pub struct Intake {
     store: Store,
     configs: Configs,
     secrets: Secrets,
+    settler: Settler,
     clock: Clock,
     ids: Ids,
     abreast: usize,
@@ -53,34 +53,12 @@ pub struct Settled {
     pub pending: usize,
 }
 
-/// What one event came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Effect {
-    Opened(HandoffId),
-    Joined(HandoffId),
-    Updated(HandoffId),
-    Duplicate,
-    Ignored,
-    PutAside,
-}
-
-/// Why an event could not be settled now; it comes back.
-#[derive(Debug, thiserror::Error)]
-enum SettleError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error("others kept changing what event {0} is about")]
-    Busy(String),
-}
-
 /// What is known of the request an event came in.
 #[derive(Clone)]
 struct Envelope {
     source: SourceKey,
     receipt: ReceiptId,
-    received_at: chrono::DateTime<chrono::Utc>,
+    received_at: DateTime<Utc>,
 }
 
 impl Intake {
@@ -92,16 +70,25 @@ impl Intake {
         (clock, ids): (Clock, Ids),
         abreast: usize,
     ) -> Self {
-        Self { store, configs, secrets, clock, ids, abreast: abreast.max(1) }
+        let settler = Settler::new(store.clone(), configs.clone(), clock.clone(), ids.clone());
+        Self { store, configs, secrets, settler, clock, ids, abreast: abreast.max(1) }
     }
 
     /// Answers one request to a hook.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         Box::pin(self.open_door(request)).await
     }
+}
 
-    fn attempt(&self) -> AttemptId {
-        AttemptId(self.ids.ulid(self.clock.now()))
+impl Envelope {
+    fn origin(&self) -> Origin {
+        Origin {
+            actor: Actor::Source(self.source.clone()),
+            source: self.source.clone(),
+            said_by: self.source.to_string(),
+            cause: format!("receipt {}", self.receipt),
+            received_at: self.received_at,
+        }
     }
 }
 
@@ -116,9 +103,8 @@ impl Settled {
             Effect::Opened(id) => add(&mut self.opened, id),
             Effect::Joined(id) => add(&mut self.joined, id),
             Effect::Updated(id) => add(&mut self.updated, id),
-            Effect::Duplicate => self.duplicates += 1,
+            Effect::Duplicate(_) => self.duplicates += 1,
             Effect::Ignored => self.ignored += 1,
-            Effect::PutAside => self.quarantined += 1,
         }
     }
 }

@@ -135,16 +135,15 @@ impl Metrics {
 
     async fn put_aside(&self, record: &EventRecord, error: &StoreError) -> Result<(), StoreError> {
         tracing::error!(%error, "a commit cannot be read: it is in quarantine");
-        let now = self.clock.now();
         let aside = Quarantined {
             what: serde_json::to_string(&record.change.keys).unwrap_or_default(),
             kind: "commit".to_owned(),
             by: CONSUMER.to_owned(),
             reason: error.to_string(),
-            at: now,
+            at: record.change.approximate_creation_date_time,
             part: None,
         };
-        self.store.quarantine(&aside, &AttemptId(self.ids.ulid(now))).await
+        self.store.quarantine(&aside, &sequence_of(record)).await
     }
 }
 

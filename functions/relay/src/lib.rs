@@ -12,10 +12,9 @@ use aws_lambda_events::event::{
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{AttemptId, Commit, notice::notices};
+use domain::{Commit, notice::notices};
 use runtime::{
-    Bus, Clock, Configs, Ids, Message, Topic, bus::BusError, configs::ConfigError,
-    topic::TopicError,
+    Bus, Clock, Configs, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
 };
 use store::{Quarantined, Store, StoreError, commit_of};
 
@@ -27,7 +26,6 @@ pub struct Relay {
     bus: Bus,
     topic: Topic,
     clock: Clock,
-    ids: Ids,
 }
 
 /// Why a record could not be told now; the stream brings it back.
@@ -49,14 +47,8 @@ pub enum RelayError {
 
 impl Relay {
     /// Makes a relay of its parts.
-    pub fn new(
-        store: Store,
-        configs: Configs,
-        (bus, topic): (Bus, Topic),
-        clock: Clock,
-        ids: Ids,
-    ) -> Self {
-        Self { store, configs, bus, topic, clock, ids }
+    pub fn new(store: Store, configs: Configs, (bus, topic): (Bus, Topic), clock: Clock) -> Self {
+        Self { store, configs, bus, topic, clock }
     }
 
     /// Tells a batch of the stream; on failure the stream replays from the record named.
@@ -76,23 +68,22 @@ impl Relay {
     }
 
     async fn take(&self, record: EventRecord) -> Result<(), RelayError> {
-        let key = record.change.keys.clone();
-        match commit_of(record.change.new_image) {
+        let (key, written_at) = (&record.change.keys, record.change.approximate_creation_date_time);
+        let sequence = record.change.sequence_number.clone().unwrap_or_default();
+        match commit_of(record.change.new_image.clone()) {
             Ok(commit) => self.tell(&commit).await,
             Err(error) => {
                 tracing::error!(%error, "a commit cannot be read: it is in quarantine");
-                let now = self.clock.now();
-                let keys = serde_json::to_string(&key).unwrap_or_default();
+                let keys = serde_json::to_string(key).unwrap_or_default();
                 let aside = Quarantined {
                     what: keys.clone(),
                     kind: "commit".to_owned(),
                     by: "relay".to_owned(),
                     reason: error.to_string(),
-                    at: now,
+                    at: written_at,
                     part: Some(STANDARD.encode(keys)),
                 };
-                let id = AttemptId(self.ids.ulid(now));
-                Ok(self.store.quarantine(&aside, &id).await?)
+                Ok(self.store.quarantine(&aside, &sequence).await?)
             }
         }
     }

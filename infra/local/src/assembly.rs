@@ -105,7 +105,7 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
     let intake = Intake::new(store.clone(), configs(), Secrets::sample(), timed(), abreast);
     let router = Router::new(store.clone(), configs(), clock.clone(), ids.clone());
     let outward = (environment.bus(), environment.topic());
-    let relay = Relay::new(store.clone(), configs(), outward, clock.clone(), ids.clone());
+    let relay = Relay::new(store.clone(), configs(), outward, clock.clone());
     let metrics = Metrics::new(counting, clock.clone(), ids.clone());
     let bus = environment.bus();
     let plans = Configs::new(sweeping.clone());

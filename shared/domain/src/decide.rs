@@ -13,7 +13,7 @@ pub use clocks::{calendar_of, start_clocks};
 use crate::{
     change::Change,
     clock::Credit,
-    config::{Config, HandoffType, Stop},
+    config::{Config, FieldRule, HandoffType, Stop},
     handoff::{Flag, Handoff, Routing},
     ids::{PersonId, PoolId, TypeKey},
     ladder,
@@ -137,9 +137,14 @@ pub struct Facts<'a> {
     pub pinned: &'a Config,
 }
 
-impl Facts<'_> {
-    fn kind(&self, handoff: &Handoff) -> Option<&HandoffType> {
+impl<'a> Facts<'a> {
+    fn kind(&self, handoff: &Handoff) -> Option<&'a HandoffType> {
         self.pinned.types.get(&handoff.kind).or_else(|| self.active.types.get(&handoff.kind))
+    }
+
+    /// Finds what must be passed on: the fields of the configuration the handoff opened with.
+    pub fn template(&self, handoff: &Handoff) -> &'a [FieldRule] {
+        self.kind(handoff).map_or(&[], |kind| kind.fields.as_slice())
     }
 }
 

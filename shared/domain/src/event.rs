@@ -4,7 +4,11 @@
 //! event is a fact with the time it occurred: state is decided by that time, never by when it
 //! arrived.
 
-use crate::{money::Money, subject::Subject};
+use crate::{
+    ids::{PersonId, TypeKey},
+    money::Money,
+    subject::Subject,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,6 +84,10 @@ pub struct SourceEvent {
     pub thin: bool,
     /// Whether it came from an import: its clock starts now, not when the record was made.
     pub import: bool,
+    /// The type it opens because a person chose it; none lets the triggers decide.
+    pub opens: Option<TypeKey>,
+    /// Who opens it by hand, and so is its sender.
+    pub opened_by: Option<PersonId>,
 }
 
 /// How far a source's clock may run ahead before its time is not believed, in seconds.

@@ -27,6 +27,8 @@ pub enum Flag {
     Conflict,
     /// The source sent only an id: the rest is to be read back.
     ReadBack,
+    /// Something was too long for the package; the receipt has it whole.
+    Shortened,
     /// Two journeys were merged while both held one in this lane.
     MergedBeside,
 }

@@ -24,6 +24,7 @@ pub mod routing;
 pub mod span;
 pub mod stage;
 pub mod subject;
+pub mod target;
 
 pub use change::Change;
 pub use commit::{About, Actor, Commit};

@@ -5,10 +5,15 @@
 //! the package is a function of the set of events. This is one of the two places that hold personal
 //! data.
 
+mod bounds;
+
 use crate::{config::FieldRule, event::SourceEvent, subject::Subject};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The field that says where a handoff came from.
+const SOURCE: &str = "source";
 
 /// One value of a package.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +35,12 @@ pub struct Package {
     /// The values, by field.
     #[serde(default)]
     pub values: BTreeMap<String, Value>,
+    /// When each part of the subject was so, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subject_at: BTreeMap<String, i64>,
+    /// Whether something that was said was too long to be kept whole.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shortened: bool,
 }
 
 /// How much of a template a package fills.
@@ -44,7 +55,7 @@ pub struct Completeness {
 impl Package {
     /// Takes what an event says; returns the names of the fields that changed.
     pub fn absorb(&mut self, event: &SourceEvent, by: &str, at: DateTime<Utc>) -> Vec<String> {
-        self.subject.absorb(&event.subject);
+        self.learn(&event.subject, |_| at.timestamp_millis());
         let mut said = event.fields.clone();
         let mut say = |name: &str, value: Option<serde_json::Value>| {
             if let Some(value) = value {
@@ -57,14 +68,14 @@ impl Package {
         say("company", event.subject.company.clone().map(Into::into));
         say("country", event.subject.country.clone().map(Into::into));
         say("contact", self.contact().map(Into::into));
-        if !self.values.contains_key("source") {
-            say("source", Some(by.into()));
+        if !self.values.contains_key(SOURCE) {
+            say(SOURCE, Some(by.into()));
         }
         self.put(said, by, at)
     }
 
     /// Takes values by field; empty ones say nothing, older ones lose; returns the names of those
-    /// that changed.
+    /// that changed. A value that is told again is as new as its last telling.
     pub fn put(
         &mut self,
         said: BTreeMap<String, serde_json::Value>,
@@ -72,31 +83,78 @@ impl Package {
         at: DateTime<Utc>,
     ) -> Vec<String> {
         let mut changed = Vec::new();
+        let mut size = self.size();
         for (name, value) in said.into_iter().filter(|(_, value)| says_something(value)) {
-            let known = self.values.get(&name);
-            let newer = known.is_none_or(|known| {
-                at > known.at || (at == known.at && value.to_string() > known.value.to_string())
-            });
-            if newer && known.is_none_or(|known| known.value != value) {
-                self.values.insert(name.clone(), Value { value, by: by.to_owned(), at });
+            let name = bounds::name(&name);
+            let (value, cut) = bounds::value(value);
+            if self.take(&name, Value { value, by: by.to_owned(), at }, &mut size) {
+                self.shortened |= cut;
                 changed.push(name);
             }
         }
         changed
     }
 
-    /// Takes over what an earlier handoff of the journey knew; its own values stay.
+    /// Takes over what an earlier handoff of the journey knew, unless what is known here is newer.
     pub fn inherit(&mut self, earlier: &Package) {
         let own = self.subject.clone();
-        self.subject = earlier.subject.clone();
-        self.subject.absorb(&own);
+        self.learn(&earlier.subject, |part| earlier.subject_at.get(part).copied().unwrap_or(0));
         if own.id.is_some() {
             (self.subject.crm, self.subject.object, self.subject.id) =
                 (own.crm, own.object, own.id);
         }
+        let mut size = self.size();
         for (name, value) in &earlier.values {
-            self.values.entry(name.clone()).or_insert_with(|| value.clone());
+            // Where this handoff came from is its own.
+            if name != SOURCE || !self.values.contains_key(SOURCE) {
+                self.take(name, value.clone(), &mut size);
+            }
         }
+    }
+
+    /// Takes one value if it is the newer; of two of one instant the greater stands, whichever came
+    /// first. Tells whether what is known changed.
+    fn take(&mut self, name: &str, said: Value, size: &mut usize) -> bool {
+        let rank = |value: &Value| (value.at, value.value.to_string(), value.by.clone());
+        let known = self.values.get(name);
+        if known.is_some_and(|known| rank(&said) <= rank(known)) {
+            return false;
+        }
+        let after =
+            *size - known.map_or(0, |known| bounds::size(name, known)) + bounds::size(name, &said);
+        if after > bounds::PACKAGE_BYTES_MAX {
+            self.shortened = true;
+            return false;
+        }
+        *size = after;
+        let changed = known.is_none_or(|known| known.value != said.value);
+        self.values.insert(name.to_owned(), said);
+        changed
+    }
+
+    fn size(&self) -> usize {
+        self.values.iter().map(|(name, value)| bounds::size(name, value)).sum()
+    }
+
+    /// Learns who it is about, part by part, where what is said is newer than what is known.
+    fn learn(&mut self, said: &Subject, at_ms: impl Fn(&str) -> i64) {
+        let times = &mut self.subject_at;
+        let (mut said, mut cut) = (said.clone(), false);
+        let parts = [&mut said.name, &mut said.email, &mut said.company, &mut said.country];
+        for part in parts.into_iter().flatten() {
+            let (kept, shortened) = bounds::part(part);
+            (*part, cut) = (kept, cut || shortened);
+        }
+        self.shortened |= cut;
+        self.subject.absorb(&said, |part, known, said| {
+            let at = at_ms(part);
+            let known_at = times.get(part).copied().unwrap_or(i64::MIN);
+            let newer = known.is_none_or(|known| (at, said) > (known_at, known));
+            if newer {
+                times.insert(part.to_owned(), at);
+            }
+            newer
+        });
     }
 
     /// Scores the package against a template.
@@ -139,6 +197,10 @@ impl Package {
     }
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn says_something(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::Null => false,
@@ -177,6 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_is_the_same_in_every_order() {
+        let tell = |package: &mut Package, name: &str, fit: &str, hour| {
+            let subject = Subject { name: Some(name.into()), ..Subject::default() };
+            let fields = said("fit", fit);
+            let event = SourceEvent { subject, fields, ..SourceEvent::default() };
+            package.absorb(&event, "crm", at(hour));
+        };
+        let events = [("Dana", "low", 1), ("D. Hall", "high", 2), ("Dana", "low", 3)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut package = Package::default();
+            for (name, fit, hour) in order.map(|place: usize| events[place]) {
+                tell(&mut package, name, fit, hour);
+            }
+            assert_eq!(package.values["fit"].value, "low", "{order:?}");
+            assert_eq!(package.values["fit"].at, at(3), "{order:?}");
+            assert_eq!(package.subject.name.as_deref(), Some("Dana"), "{order:?}");
+        }
+    }
+
+    #[test]
     fn completeness_weighs_fields_and_names_what_is_missing() {
         let fields = [field("fit", true, 3), field("budget", true, 1), field("note", false, 1)];
         let mut package = Package::default();
@@ -192,9 +274,12 @@ mod tests {
         let mut earlier = Package::default();
         earlier.subject.name = Some("Dana".into());
         earlier.put(said("pain_points", "reporting"), "amara", at(1));
+        earlier.put(said("source", "webinar"), "form", at(3));
         let mut later = Package::default();
         later.put(said("pain_points", "cost"), "form", at(2));
+        later.put(said("source", "referral"), "form", at(2));
         later.inherit(&earlier);
+        assert_eq!(later.values["source"].value, "referral");
         assert_eq!(later.subject.name.as_deref(), Some("Dana"));
         assert_eq!(later.values["pain_points"].value, "cost");
     }

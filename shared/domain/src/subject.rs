@@ -141,29 +141,34 @@ impl Subject {
         self.all_references().into_iter().find(|reference| reference.object == object)
     }
 
-    /// Takes what `newer` knows and this does not contradict: later values win, absent ones change
-    /// nothing.
-    pub fn absorb(&mut self, newer: &Subject) {
+    /// Takes what `other` knows: its references, and each part (`name`, `email`, `company`,
+    /// `country`) that `takes` wants, given what is known and what is said.
+    pub fn absorb(
+        &mut self,
+        other: &Subject,
+        mut takes: impl FnMut(&str, Option<&str>, &str) -> bool,
+    ) {
         let mut references = self.all_references();
-        references.extend(newer.all_references());
+        references.extend(other.all_references());
         references.retain(|reference| reference.object != ObjectKind::Email);
         references.sort();
         references.dedup();
         let own = (self.crm.clone(), self.object, self.id.clone());
         references.retain(|r| own != (Some(r.system.clone()), Some(r.object), Some(r.id.clone())));
         self.references = references;
-        for (mine, theirs) in [
-            (&mut self.name, &newer.name),
-            (&mut self.email, &newer.email),
-            (&mut self.company, &newer.company),
-            (&mut self.country, &newer.country),
+        for (part, mine, theirs) in [
+            ("name", &mut self.name, &other.name),
+            ("email", &mut self.email, &other.email),
+            ("company", &mut self.company, &other.company),
+            ("country", &mut self.country, &other.country),
         ] {
-            if let Some(value) = theirs.as_ref().filter(|value| !value.is_empty()) {
-                *mine = Some(value.clone());
+            let said = theirs.as_ref().filter(|said| !said.trim().is_empty());
+            if let Some(said) = said.filter(|said| takes(part, mine.as_deref(), said)) {
+                *mine = Some(said.clone());
             }
         }
         if self.id.is_none() {
-            (self.crm, self.object, self.id) = (newer.crm.clone(), newer.object, newer.id.clone());
+            (self.crm, self.object, self.id) = (other.crm.clone(), other.object, other.id.clone());
         }
     }
 }
@@ -209,7 +214,7 @@ mod tests {
     fn absorbing_keeps_what_the_newer_does_not_say() {
         let mut subject = contact_with_deal();
         let newer = Subject { company: Some("Acme".into()), ..Subject::default() };
-        subject.absorb(&newer);
+        subject.absorb(&newer, |_, known, _| known.is_none());
         assert_eq!(subject.company.as_deref(), Some("Acme"));
         assert_eq!(subject.email.as_deref(), Some(" Dana@Acme.example "));
         assert_eq!(subject.all_references().len(), 3);

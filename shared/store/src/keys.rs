@@ -7,7 +7,7 @@
 
 use chrono::NaiveDate;
 use domain::{
-    AttemptId, HandoffId, JourneyId, LaneKey, PersonId, PoolId, ReceiptId, SourceKey,
+    HandoffId, JourneyId, LaneKey, PersonId, PoolId, ReceiptId, SourceKey,
     subject::{ObjectKind, Reference},
 };
 use sha2::{Digest, Sha256};
@@ -120,8 +120,8 @@ pub(crate) fn receipt(id: &ReceiptId, part: usize) -> Key {
     key(format!("RECEIPT#{}", bounded(id.as_str())), format!("PART#{part:04}"))
 }
 
-pub(crate) fn quarantine(at_ms: i64, id: &AttemptId) -> Key {
-    key(QUARANTINE, format!("{at_ms:014}#{id}"))
+pub(crate) fn quarantine(at_ms: i64, by: &str, what: &str, entry: &str) -> Key {
+    key(QUARANTINE, format!("{at_ms:014}#{}", hash(&[by, what, entry])))
 }
 
 pub(crate) fn rep(id: &PersonId) -> Key {

@@ -150,12 +150,13 @@ impl Store {
         Ok(items.iter().filter_map(|item| Some((day_of(item)?, counters_of(item)))).collect())
     }
 
-    /// Puts something aside that could not be used.
+    /// Puts something aside that could not be used; the same `entry` of the same thing, of the
+    /// same time, is put aside once however often it comes.
     ///
     /// # Errors
     /// `Unavailable` when it could not be stored.
-    pub async fn quarantine(&self, what: &Quarantined, id: &AttemptId) -> Result<(), StoreError> {
-        let key = keys::quarantine(what.at.timestamp_millis(), id);
+    pub async fn quarantine(&self, what: &Quarantined, entry: &str) -> Result<(), StoreError> {
+        let key = keys::quarantine(what.at.timestamp_millis(), &what.by, &what.what, entry);
         let mut item = to_item("quarantined row", &key, what)?;
         let forgotten = what.at + Duration::days(QUARANTINE_DAYS);
         item.insert(TTL.to_owned(), number(forgotten.timestamp()));

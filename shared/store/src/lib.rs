@@ -33,7 +33,7 @@ pub use history::{commit_of, is_commit_key};
 pub use journeys::{Claim, JourneyHandoff, Observed};
 pub use ledger::{DigestClaim, Fold, Quarantined};
 pub use lists::{Due, Lead, QueueKey, QueueRow};
-pub use merges::{Merge, MovedHandoff};
+pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};
 pub use receipts::{Receipt, ReceiptKind};
 pub use roster::{MemberRow, RepRow};

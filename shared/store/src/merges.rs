@@ -17,8 +17,9 @@ use std::collections::BTreeSet;
 /// Rows a transaction may touch.
 const ROWS_MAX: usize = 100;
 
-/// Rows that a moved handoff touches: its state, its history, its claim before and after.
-const ROWS_A_HANDOFF: usize = 4;
+/// Rows that a moved handoff touches: its state, its history, its claim before and after, and the
+/// state and history of the one that yields the claim.
+const ROWS_A_HANDOFF: usize = 6;
 
 /// How many of the newest handoffs are looked at for one that is open and was not moved.
 const LOOKED_AT: usize = 20;
@@ -41,9 +42,18 @@ pub struct MovedHandoff {
     pub lane: LaneKey,
     /// The claim's key before; empty when it stays as it is.
     pub from: String,
-    /// The claim's key after, and how often that was held; none when the older journey holds one
-    /// already.
-    pub to: Option<(String, u64)>,
+    /// The claim after.
+    pub to: NewClaim,
+}
+
+/// What a moved handoff claims on the older journey.
+pub enum NewClaim {
+    /// None of its own: it keeps the claim it has, or stands beside the older handoff that holds it.
+    None,
+    /// One that nobody holds, by its key and how often it was held.
+    Free(String, u64),
+    /// One, by its key, that a younger handoff of the older journey yields.
+    Yielded(String, Box<Write>),
 }
 
 impl Store {
@@ -146,11 +156,16 @@ impl Store {
             self.free_claim(transaction, &from, holder)?;
         }
         match &moved.to {
-            Some((to, count)) => {
+            NewClaim::None => Ok(()),
+            NewClaim::Free(to, count) => {
                 let to = keys::claim(&moved.lane, to);
                 self.hold_claim(transaction, &to, holder, *count)
             }
-            None => Ok(()),
+            NewClaim::Yielded(to, yielded) => {
+                self.write_handoff(transaction, yielded)?;
+                let to = keys::claim(&moved.lane, to);
+                self.pass_claim(transaction, &to, &yielded.after().id, holder)
+            }
         }
     }
 }

@@ -127,6 +127,23 @@ impl Store {
         transaction.update(self, Guard::Changed, claim, change)
     }
 
+    /// Passes a claim from the handoff that holds it to another.
+    pub(crate) fn pass_claim(
+        &self,
+        transaction: &mut Transaction,
+        claim: &Key,
+        from: &HandoffId,
+        to: &HandoffId,
+    ) -> Result<(), StoreError> {
+        let change = RowChange {
+            update: "SET #open = :to",
+            condition: Some("#open = :from"),
+            names: vec![("#open", "open")],
+            values: vec![(":from", text(from.as_str())), (":to", text(to.as_str()))],
+        };
+        transaction.update(self, Guard::Changed, claim, change)
+    }
+
     /// Takes a claim that nobody holds, if it was held as often as was read.
     pub(crate) fn hold_claim(
         &self,

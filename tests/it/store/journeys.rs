@@ -5,7 +5,7 @@ use super::{
     opening,
 };
 use domain::{Change, Handoff, JourneyId, handoff::Flag, subject::Reference};
-use store::{Claim, Merge, MovedHandoff, Store, StoreError, Stored, Write};
+use store::{Claim, Merge, MovedHandoff, NewClaim, Store, StoreError, Stored, Write};
 
 fn journey(id: &str) -> JourneyId {
     JourneyId(format!("j-{id}"))
@@ -17,7 +17,7 @@ fn moving(handoff: &Stored<Handoff>, to: &JourneyId, count: u64) -> MovedHandoff
     let moved = Change::MovedJourney { journey: to.clone(), claim: claim.clone() };
     let write = changing(handoff, moved, &format!("move-{}-{to}", handoff.id));
     let (lane, from) = (handoff.lane.clone(), handoff.claim.clone());
-    MovedHandoff { write, lane, from, to: Some((claim, count)) }
+    MovedHandoff { write, lane, from, to: NewClaim::Free(claim, count) }
 }
 
 /// Prepares the move of an open handoff to a journey whose own one keeps the claim.
@@ -28,7 +28,7 @@ fn beside(handoff: &Stored<Handoff>, to: &JourneyId) -> MovedHandoff {
     ];
     let write = Write::change(handoff, changes, by("beside"), at(1), &CONFIG);
     let (lane, from) = (handoff.lane.clone(), handoff.claim.clone());
-    MovedHandoff { write, lane, from, to: None }
+    MovedHandoff { write, lane, from, to: NewClaim::None }
 }
 
 async fn merge(

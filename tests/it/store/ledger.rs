@@ -77,9 +77,9 @@ async fn quarantine_lists_newest_first() {
         part: Some("e30=".to_owned()),
     };
     for (what, second) in [("middle", 5), ("newest", 9), ("oldest", 1)] {
-        store.quarantine(&aside(what, second), &what.into()).await.unwrap();
+        store.quarantine(&aside(what, second), what).await.unwrap();
     }
-    store.quarantine(&aside("newest", 9), &"newest".into()).await.unwrap();
+    store.quarantine(&aside("newest", 9), "newest").await.unwrap();
     let all = store.quarantined(10).await.unwrap();
     assert_eq!(all, [aside("newest", 9), aside("middle", 5), aside("oldest", 1)]);
     assert_eq!(store.quarantined(1).await.unwrap(), [aside("newest", 9)]);

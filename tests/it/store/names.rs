@@ -127,7 +127,7 @@ async fn an_id_nobody_gave_is_missing_however_long_it_is() {
         assert!(matches!(read, Err(StoreError::Missing { .. })), "{read:?}");
         let both = store.handoff_and_package(&id).await;
         assert!(matches!(both, Err(StoreError::Missing { .. })), "{both:?}");
-        assert!(store.handoffs(&[id.clone()]).await.unwrap().is_empty());
+        assert!(store.handoffs(std::slice::from_ref(&id)).await.unwrap().is_empty());
         assert_eq!(*store.package(&id).await.unwrap(), Default::default());
         assert!(store.history(&id).await.unwrap().is_empty());
         let read = store.receipt(&ReceiptId(name)).await;

@@ -91,7 +91,7 @@ async fn a_merge() {
             write: changing(&newer, to, "moved"),
             lane: newer.lane.clone(),
             from: newer.claim.clone(),
-            to: Some((claim.clone(), 1)),
+            to: store::NewClaim::Free(claim.clone(), 1),
         };
         let (older, newer) = (older.journey.clone(), newer.journey.clone());
         let merge = Merge { older, newer, moved: vec![moved] };

@@ -121,7 +121,7 @@ async fn a_raised_breaks_number_is_refused_with_a_sentence() {
     let raise = async |kind| set(&parts, &id, kind, "breaks", AttributeValue::N("2".into())).await;
     raise("STATE").await;
     assert_eq!(store.handoff(&id).await.unwrap_err().to_string(), expected);
-    assert_eq!(store.handoffs(&[id.clone()]).await.unwrap_err().to_string(), expected);
+    assert_eq!(store.handoffs(std::slice::from_ref(&id)).await.unwrap_err().to_string(), expected);
     raise("PACKAGE").await;
     assert_eq!(store.package(&id).await.unwrap_err().to_string(), expected);
     raise("COMMIT#00000001").await;

@@ -44,7 +44,8 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
     })
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+/// Reads `Idempotency-Key`.
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     let Some(said) = headers.get("idempotency-key") else { return Ok(None) };
     let said = said.to_str().unwrap_or_default().trim();
     match said.len() {

@@ -6,5 +6,6 @@ pub(crate) mod act;
 pub(crate) mod health;
 pub(crate) mod list;
 pub(crate) mod metrics;
+pub(crate) mod open;
 pub(crate) mod queue;
 pub(crate) mod show;

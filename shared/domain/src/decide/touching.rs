@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 /// Records a touch. One by the receiving team stops clocks by its own time: in time it meets them,
 /// also after the sweep saw a breach; late it ends them as breached, also if no sweep has looked
-/// yet.
+/// yet. One from before the handoff closed counts, however late it is told.
 pub(super) fn touch(
     handoff: &Handoff,
     channel: String,
@@ -28,7 +28,8 @@ pub(super) fn touch(
                 facts.active.pools.get(pool).is_some_and(|pool| pool.team == handoff.to)
             })
     });
-    let counts = receiving && at >= handoff.triggered_at;
+    let stood_open = at >= handoff.triggered_at && handoff.closed_at.is_none_or(|end| at <= end);
+    let counts = receiving && stood_open;
     let earlier = handoff.first_touch_at.is_none_or(|first| at < first);
     let first = counts && earlier;
     let seconds = |at: DateTime<Utc>| (at - handoff.triggered_at).num_seconds();
@@ -74,13 +75,13 @@ pub(super) fn stopped(
         let late = at > clock.due_at;
         let credit = clock.credit.clone().unwrap_or_else(|| credit(handoff));
         match (clock.state, late) {
-            (ClockState::Running, true) => {
+            (ClockState::Running | ClockState::Closed, true) => {
                 let due_at = clock.due_at;
                 let breach = credit.clone();
                 changes.push(Change::Breached { clock: name.clone(), due_at, credit: breach });
             }
             (ClockState::Breached, true) if clock.met_at.is_some_and(|met| met <= at) => continue,
-            (ClockState::Met | ClockState::Closed, _) => continue,
+            (ClockState::Met, _) => continue,
             _ => {}
         }
         let withdraws = clock.state == ClockState::Breached && !late;

@@ -1,23 +1,29 @@
 //! What an event is to the handoffs there are: a trigger, a touch, an outcome, or news.
 
-use chrono::{DateTime, Utc};
-use domain::{
-    Command, Config, Handoff, SourceEvent, TypeKey,
-    config::{HandoffType, Mode, Start},
-    event::names,
+use crate::{
+    config::{ClaimBy, Config, HandoffType, Mode, Start},
+    decide::Command,
+    event::{SourceEvent, names},
+    handoff::Handoff,
+    ids::{JourneyId, PersonId, TypeKey},
+    subject::{ObjectKind, Subject},
 };
+use chrono::{DateTime, Utc};
 
 /// The last score that was observed, and when it was so.
-pub(crate) type Observation = Option<(i64, DateTime<Utc>)>;
+pub type Observation = Option<(i64, DateTime<Utc>)>;
 
-/// Finds the hottest type an event triggers; one that waits for a score does so only on the upward
-/// crossing.
-pub(crate) fn triggered<'a>(
+/// Finds the type an event opens: the one a person chose, else the hottest it triggers; one that
+/// waits for a score is triggered only on the upward crossing.
+pub fn triggered<'a>(
     config: &'a Config,
     event: &SourceEvent,
     at: DateTime<Utc>,
     observed: Observation,
 ) -> Option<(&'a TypeKey, &'a HandoffType)> {
+    if let Some(chosen) = &event.opens {
+        return config.types.get_key_value(chosen).filter(|(_, kind)| kind.mode != Mode::Off);
+    }
     let fires = |kind: &HandoffType| {
         kind.triggers.iter().filter(|trigger| trigger.on == event.name).any(|trigger| {
             trigger.score_reaches.is_none_or(|level| crosses(level, event, at, observed))
@@ -40,53 +46,87 @@ fn crosses(level: i64, event: &SourceEvent, at: DateTime<Utc>, observed: Observa
 }
 
 /// Tells whether any type waits for this event's score.
-pub(crate) fn watches_score(config: &Config, event: &SourceEvent) -> bool {
+pub fn watches_score(config: &Config, event: &SourceEvent) -> bool {
     let mut triggers = config.types.values().flat_map(|kind| &kind.triggers);
     event.score.is_some()
         && triggers.any(|trigger| trigger.on == event.name && trigger.score_reaches.is_some())
 }
 
-/// Picks the open handoff an event that opens nothing is about, newest first, and what it does to
+/// Tells what a handoff of some lane claims: the deal or the account, else the journey.
+pub fn claim_of(by: ClaimBy, subject: &Subject, journey: &JourneyId) -> String {
+    let kind = match by {
+        ClaimBy::Journey => None,
+        ClaimBy::Deal => Some(ObjectKind::Deal),
+        ClaimBy::Account => Some(ObjectKind::Account),
+    };
+    match kind.and_then(|kind| subject.reference_of(kind)) {
+        Some(reference) => format!("{}:{}:{}", reference.object, reference.system, reference.id),
+        None => format!("journey:{journey}"),
+    }
+}
+
+/// Picks the handoff of a journey that an event is about which opens nothing, and what it does to
 /// it.
-pub(crate) fn command(
+///
+/// A touch belongs to the handoff that stood open when it happened, also if it is told after that
+/// one closed; everything else is about what is open now.
+pub fn command<'a>(
     config: &Config,
-    open: &[&Handoff],
+    newest_first: &[&'a Handoff],
     event: &SourceEvent,
     at: DateTime<Utc>,
-) -> Option<(usize, Option<Command>)> {
-    let person = event.owner_email.as_deref().and_then(|email| config.person_by_email(email));
+) -> Option<(&'a Handoff, Option<Command>)> {
     let kind = |handoff: &Handoff| config.types.get(&handoff.kind);
-    let newest = (!open.is_empty()).then_some(0);
+    let mut open = newest_first.iter().copied().filter(|one| one.stage.is_open());
     match event.name.as_str() {
         names::TOUCH => {
-            let theirs =
-                open.iter().position(|one| person.is_some() && one.owner.as_ref() == person);
+            let by = event.owner_email.as_deref().and_then(|email| config.person_by_email(email));
+            let handoff = touched(newest_first, by, at)?;
             let channel = event.channel.clone().unwrap_or_else(|| "unknown".to_owned());
-            let touch = Command::Touch { channel, at, by: person.cloned() };
-            theirs.or(newest).map(|place| (place, Some(touch)))
+            Some((handoff, Some(Command::Touch { channel, at, by: by.cloned() })))
         }
         names::OUTCOME => {
             let outcome = event.outcome.clone()?;
             let knows =
-                |one: &&Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
-            let place = open.iter().position(|one| one.triggered_at <= at && knows(one))?;
+                |one: &Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
+            let handoff = open.find(|one| one.triggered_at <= at && knows(one))?;
             let value = event.amount.clone();
-            Some((place, Some(Command::Complete { outcome, value })))
+            Some((handoff, Some(Command::Complete { outcome, value })))
         }
         names::MEETING_MOVED | names::MEETING_CANCELLED => {
-            let prepares = |one: &&Handoff| {
+            let prepares = |one: &Handoff| {
                 one.meeting_at.is_some()
                     || kind(one).is_some_and(|kind| {
                         kind.clocks.iter().any(|clock| clock.from == Start::Meeting)
                     })
             };
-            let place = open.iter().position(|one| one.triggered_at <= at && prepares(one))?;
+            let handoff = open.find(|one| one.triggered_at <= at && prepares(one))?;
             let cancelled = event.name == names::MEETING_CANCELLED;
             let reason = "the meeting was cancelled".to_owned();
-            Some((place, cancelled.then_some(Command::Cancel { reason })))
+            Some((handoff, cancelled.then_some(Command::Cancel { reason })))
         }
-        _ => newest.map(|place| (place, None)),
+        _ => open.next().map(|handoff| (handoff, None)),
     }
+}
+
+/// Picks the handoff somebody touched: one that stood open at that time, theirs first; else the
+/// newest that is open.
+fn touched<'a>(
+    newest_first: &[&'a Handoff],
+    by: Option<&PersonId>,
+    at: DateTime<Utc>,
+) -> Option<&'a Handoff> {
+    let stood_open = |one: &&&Handoff| {
+        one.triggered_at <= at && one.closed_at.is_none_or(|closed_at| at <= closed_at)
+    };
+    let theirs = |one: &&&Handoff| by.is_some() && one.owner.as_ref() == by;
+    let mut then = newest_first.iter().filter(stood_open);
+    then.clone()
+        .find(theirs)
+        .or_else(|| then.clone().find(|one| one.stage.is_open()))
+        .or_else(|| then.next())
+        .or_else(|| newest_first.iter().find(|one| one.stage.is_open()))
+        .copied()
 }
 
 #[cfg(test)]

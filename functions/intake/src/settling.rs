@@ -1,19 +1,20 @@
-//! Settling: every event of a request comes to something, once.
+//! Everything a request says is settled: entry by entry, in time, none lost.
 //!
-//! Events that share a reference go in order, others abreast. Each is settled by reading what it is
-//! about, deciding, and one transaction; a lost race is settled again on the new truth.
+//! Events that share a reference go in order, others abreast. What cannot be read, or would never
+//! be taken, is put in quarantine under a key made of its receipt and its place, so that a receipt
+//! that is put through again puts nothing aside twice.
 
 use crate::{
-    Effect, Envelope, Intake, SettleError, Settled,
+    Envelope, Intake, Settled,
     connector::{Item, Reading, Unreadable},
-    journey::Whose,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Duration, Utc};
 use domain::{SourceEvent, subject::Reference};
 use futures::{StreamExt, stream};
+use settle::{Effect, Origin, SettleError};
 use std::collections::BTreeMap;
-use store::{Quarantined, Seen, StoreError};
+use store::{Quarantined, StoreError};
 
 /// How long a sender is kept waiting before what is left is answered `pending`, in milliseconds.
 const PATIENCE_MS: i64 = 2_500;
@@ -21,14 +22,18 @@ const PATIENCE_MS: i64 = 2_500;
 /// When a receipt with unsettled events is looked at by the sweep, in seconds.
 const PENDING_SECONDS: i64 = 30;
 
-/// How often a lost race is settled again before the event waits for the queue.
-const TRIES: usize = 10;
-
 /// How much of an unreadable entry is kept beside its reason, in bytes; the receipt has it whole.
 const PART_BYTES: usize = 4_096;
 
 /// Why an entry that names nobody cannot be used.
 const NOBODY: &str = "field:data.subject";
+
+/// What became of one event of a request.
+enum Came {
+    To(Effect),
+    Aside,
+    Pending,
+}
 
 impl Intake {
     /// Settles everything a request says.
@@ -43,33 +48,33 @@ impl Intake {
     ) -> Result<Settled, SettleError> {
         let mut settled = Settled { receipt: envelope.receipt.clone(), ..Settled::default() };
         let mut events = Vec::new();
-        for item in reading.items {
+        for (place, item) in reading.items.into_iter().enumerate() {
             match item {
                 Item::Event(event) if event.subject.all_references().is_empty() => {
-                    let part = event.key.clone().into_bytes();
-                    let nobody = Unreadable { reason: NOBODY.to_owned(), part };
-                    self.put_aside(envelope, &nobody).await?;
+                    let nobody = unusable(NOBODY.to_owned(), &event);
+                    self.put_aside(envelope, &place.to_string(), &nobody).await?;
                     settled.quarantined += 1;
                 }
                 Item::Event(event) => events.push(*event),
                 Item::Ignored => settled.ignored += 1,
                 Item::Unreadable(unreadable) => {
-                    self.put_aside(envelope, &unreadable).await?;
+                    self.put_aside(envelope, &place.to_string(), &unreadable).await?;
                     settled.quarantined += 1;
                 }
             }
         }
         let until = self.clock.now() + Duration::milliseconds(PATIENCE_MS);
-        let groups = in_order_of_reference(events);
-        let results: Vec<Vec<Option<Effect>>> = stream::iter(groups)
-            .map(|group| self.settle_group(envelope, group, until))
+        let origin = envelope.origin();
+        let results: Vec<Vec<Came>> = stream::iter(in_order_of_reference(events))
+            .map(|group| self.settle_group((envelope, &origin), group, until))
             .buffered(self.abreast)
             .collect()
             .await;
-        for effect in results.into_iter().flatten() {
-            match effect {
-                Some(effect) => settled.count(effect),
-                None => settled.pending += 1,
+        for came in results.into_iter().flatten() {
+            match came {
+                Came::To(effect) => settled.count(effect),
+                Came::Aside => settled.quarantined += 1,
+                Came::Pending => settled.pending += 1,
             }
         }
         if settled.pending > 0 {
@@ -83,92 +88,44 @@ impl Intake {
     /// it.
     async fn settle_group(
         &self,
-        envelope: &Envelope,
+        (envelope, origin): (&Envelope, &Origin),
         group: Vec<SourceEvent>,
         until: DateTime<Utc>,
-    ) -> Vec<Option<Effect>> {
-        let mut effects = Vec::with_capacity(group.len());
+    ) -> Vec<Came> {
+        let mut all = Vec::with_capacity(group.len());
         let mut waiting = false;
         for event in group {
-            if waiting || self.clock.now() > until {
-                effects.push(None);
-                continue;
-            }
-            match Box::pin(self.settle(envelope, &event)).await {
-                Ok(effect) => effects.push(Some(effect)),
-                Err(SettleError::Store(StoreError::Refused { reason })) => {
-                    // It will never be taken as it is: the rest of its subject's events go on.
-                    let part = event.key.clone().into_bytes();
-                    let refused = Unreadable { reason: format!("refused: {reason}"), part };
-                    let kept = self.put_aside(envelope, &refused).await;
-                    waiting = kept.is_err();
-                    effects.push(kept.is_ok().then_some(Effect::PutAside));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, receipt = %envelope.receipt, "an event is pending");
-                    waiting = true;
-                    effects.push(None);
-                }
-            }
+            let came = match waiting || self.clock.now() > until {
+                true => Came::Pending,
+                false => Box::pin(self.settle_one(envelope, origin, &event)).await,
+            };
+            waiting |= matches!(came, Came::Pending);
+            all.push(came);
         }
-        effects
+        all
     }
 
-    /// Settles one event.
-    async fn settle(
-        &self,
-        envelope: &Envelope,
-        event: &SourceEvent,
-    ) -> Result<Effect, SettleError> {
-        let said = event;
-        let Some((mut event, mut conflict)) = self.unless_done(envelope, said).await? else {
-            return Ok(Effect::Duplicate);
+    async fn settle_one(&self, envelope: &Envelope, origin: &Origin, event: &SourceEvent) -> Came {
+        let error = match self.settler.settle(origin, event).await {
+            Ok(effect) => return Came::To(effect),
+            Err(error) => error,
         };
-        for _ in 0..TRIES {
-            let whose = self.whose(&event).await?;
-            if let Whose::Several(journeys) = whose {
-                self.merge(envelope, journeys).await?;
-                continue;
-            }
-            match self.come_to(envelope, &event, whose, conflict).await {
-                Err(SettleError::Store(StoreError::Conflict)) => {}
-                // Done meanwhile, perhaps by one that said something else under the same key.
-                Err(SettleError::Store(StoreError::Duplicate(_))) => {
-                    match self.unless_done(envelope, said).await? {
-                        None => return Ok(Effect::Duplicate),
-                        Some(other) => (event, conflict) = other,
-                    }
-                }
-                result => return result,
+        if let SettleError::Store(StoreError::Refused { reason }) = &error {
+            // It will never be taken as it is: the rest of its subject's events go on.
+            let refused = unusable(format!("refused: {reason}"), event);
+            if self.put_aside(envelope, &event.key, &refused).await.is_ok() {
+                return Came::Aside;
             }
         }
-        Err(SettleError::Busy(event.key))
+        tracing::warn!(%error, receipt = %envelope.receipt, "an event is pending");
+        Came::Pending
     }
 
-    /// Finds out whether an event was settled before. One key with two contents is two events: the
-    /// second is kept under a key of its own and the handoff is flagged.
-    async fn unless_done(
-        &self,
-        envelope: &Envelope,
-        event: &SourceEvent,
-    ) -> Result<Option<(SourceEvent, bool)>, SettleError> {
-        let same = |seen: &Seen| seen.fingerprint == event.fingerprint;
-        match self.store.seen(&envelope.source, &event.key).await? {
-            None => return Ok(Some((event.clone(), false))),
-            Some(seen) if same(&seen) => return Ok(None),
-            Some(_) => {}
-        }
-        let key = format!("{}#{}", event.key, event.fingerprint);
-        if self.store.seen(&envelope.source, &key).await?.is_some() {
-            return Ok(None);
-        }
-        tracing::warn!(receipt = %envelope.receipt, "one event id came with two contents");
-        Ok(Some((SourceEvent { key, ..event.clone() }, true)))
-    }
-
+    /// Puts an entry of a receipt in quarantine; `entry` names it within the receipt.
     async fn put_aside(
         &self,
         envelope: &Envelope,
+        entry: &str,
         unreadable: &Unreadable,
     ) -> Result<(), SettleError> {
         let kept = &unreadable.part[..unreadable.part.len().min(PART_BYTES)];
@@ -177,12 +134,17 @@ impl Intake {
             kind: "receipt".to_owned(),
             by: "intake".to_owned(),
             reason: unreadable.reason.clone(),
-            at: self.clock.now(),
+            at: envelope.received_at,
             part: Some(STANDARD.encode(kept)),
         };
         tracing::warn!(receipt = %envelope.receipt, reason = unreadable.reason, "in quarantine");
-        Ok(self.store.quarantine(&aside, &self.attempt()).await?)
+        Ok(self.store.quarantine(&aside, entry).await?)
     }
+}
+
+/// Makes an entry that was read, and cannot be used, one to put aside.
+fn unusable(reason: String, event: &SourceEvent) -> Unreadable {
+    Unreadable { reason, part: event.key.clone().into_bytes() }
 }
 
 /// Groups events that share a reference, directly or through others, each group in the order given.

@@ -1,15 +1,10 @@
 //! Whose journey an event belongs to; two journeys that turn out to be one person's are merged
 //! first.
 
-use crate::{Envelope, Intake, SettleError};
-use domain::{
-    Actor, Change, Config, Handoff, JourneyId, SourceEvent,
-    config::ClaimBy,
-    handoff::Flag,
-    subject::{ObjectKind, Reference, Subject},
-};
-use std::collections::{BTreeMap, BTreeSet};
-use store::{By, Merge, MovedHandoff, StoreError, Stored, Write};
+use crate::{Origin, SettleError, Settler};
+use domain::{Change, Config, Handoff, JourneyId, SourceEvent, handoff::Flag, subject::Reference};
+use std::collections::BTreeSet;
+use store::{Merge, MovedHandoff, NewClaim, StoreError, Stored, Write};
 
 /// How many of a journey's handoffs are looked at, newest first.
 pub(crate) const LOOKED_AT: i32 = 20;
@@ -24,20 +19,7 @@ pub(crate) enum Whose {
     Several(BTreeSet<JourneyId>),
 }
 
-/// What a handoff of some lane claims: the journey, the deal or the account, else the journey.
-pub(crate) fn claim_of(by: ClaimBy, subject: &Subject, journey: &JourneyId) -> String {
-    let kind = match by {
-        ClaimBy::Journey => None,
-        ClaimBy::Deal => Some(ObjectKind::Deal),
-        ClaimBy::Account => Some(ObjectKind::Account),
-    };
-    match kind.and_then(|kind| subject.reference_of(kind)) {
-        Some(reference) => format!("{}:{}:{}", reference.object, reference.system, reference.id),
-        None => format!("journey:{journey}"),
-    }
-}
-
-impl Intake {
+impl Settler {
     /// Finds the journeys an event's references point to.
     pub(crate) async fn whose(&self, event: &SourceEvent) -> Result<Whose, SettleError> {
         let all = event.subject.all_references();
@@ -60,13 +42,13 @@ impl Intake {
     /// claim the older handoff keeps it, and the newer stays open, flagged.
     pub(crate) async fn merge(
         &self,
-        envelope: &Envelope,
+        origin: &Origin,
         mut journeys: BTreeSet<JourneyId>,
     ) -> Result<(), SettleError> {
         let Some(older) = journeys.pop_first() else { return Ok(()) };
         let active = self.configs.active(self.clock.now()).await?;
         for newer in journeys {
-            let moved = self.moved(envelope, &active.config, &older, &newer).await?;
+            let moved = self.moved(origin, &active.config, &older, &newer).await?;
             let merge = Merge { older: older.clone(), newer, moved };
             match self.store.merge_journeys(&merge, &self.attempt()).await {
                 // Somebody else merged them, or changed one of them: the caller looks again.
@@ -79,40 +61,70 @@ impl Intake {
 
     async fn moved(
         &self,
-        envelope: &Envelope,
+        origin: &Origin,
         config: &Config,
         older: &JourneyId,
         newer: &JourneyId,
     ) -> Result<Vec<MovedHandoff>, SettleError> {
-        let mut taken: BTreeMap<(String, String), bool> = BTreeMap::new();
+        let mut taken = BTreeSet::new();
         let mut moved = Vec::new();
         for handoff in self.open_handoffs(newer).await? {
-            let lane = handoff.lane.clone();
             let by_journey = handoff.claim == format!("journey:{newer}");
-            let (claim, to, beside) = match by_journey {
-                false => (handoff.claim.clone(), None, false),
+            let (from, to) = match by_journey {
+                false => (String::new(), NewClaim::None),
                 true => {
-                    let claim = format!("journey:{older}");
-                    let held = self.store.claim_of(&lane, &claim).await?;
-                    let second = taken.insert((lane.to_string(), claim.clone()), true).is_some();
-                    match held.open.is_some() || second {
-                        true => (String::new(), None, true),
-                        false => (claim.clone(), Some((claim, held.count)), false),
-                    }
+                    let first = taken.insert(handoff.lane.clone());
+                    let to = self.claimed_by(origin, config, (&handoff, first), older).await?;
+                    (handoff.claim.clone(), to)
                 }
             };
-            let from = if by_journey { handoff.claim.clone() } else { String::new() };
-            let mut changes = vec![Change::MovedJourney { journey: older.clone(), claim }];
-            changes.extend(beside.then_some(Change::Flagged { flag: Flag::MergedBeside }));
-            let by = By {
-                actor: Actor::Source(envelope.source.clone()),
-                cause: format!("receipt {}", envelope.receipt),
-                attempt: self.attempt(),
+            let claim = match (&to, by_journey) {
+                (_, false) => handoff.claim.clone(),
+                (NewClaim::None, true) => String::new(),
+                (NewClaim::Free(claim, _) | NewClaim::Yielded(claim, _), true) => claim.clone(),
             };
-            let write = Write::change(&handoff, changes, by, self.clock.now(), config);
-            moved.push(MovedHandoff { write, lane, from, to });
+            let beside = by_journey && claim.is_empty();
+            let write = self.moving(origin, config, &handoff, (older, claim, beside));
+            moved.push(MovedHandoff { write, lane: handoff.lane.clone(), from, to });
         }
         Ok(moved)
+    }
+
+    /// Finds what a handoff of the newer journey claims on the older one: the older handoff has the
+    /// claim.
+    async fn claimed_by(
+        &self,
+        origin: &Origin,
+        config: &Config,
+        (handoff, first): (&Handoff, bool),
+        older: &JourneyId,
+    ) -> Result<NewClaim, SettleError> {
+        let claim = format!("journey:{older}");
+        let held = self.store.claim_of(&handoff.lane, &claim).await?;
+        let holder = match held.open {
+            _ if !first => return Ok(NewClaim::None),
+            None => return Ok(NewClaim::Free(claim, held.count)),
+            Some(holder) => self.store.handoff(&holder).await?,
+        };
+        if (holder.opened_at, &holder.id) < (handoff.opened_at, &handoff.id) {
+            return Ok(NewClaim::None);
+        }
+        let yielded = self.moving(origin, config, &holder, (older, String::new(), true));
+        Ok(NewClaim::Yielded(claim, Box::new(yielded)))
+    }
+
+    /// Prepares the move of a handoff to a journey, with the claim it has there; flagged where it
+    /// stands beside another.
+    fn moving(
+        &self,
+        origin: &Origin,
+        config: &Config,
+        handoff: &Stored<Handoff>,
+        (journey, claim, beside): (&JourneyId, String, bool),
+    ) -> Write {
+        let mut changes = vec![Change::MovedJourney { journey: journey.clone(), claim }];
+        changes.extend(beside.then_some(Change::Flagged { flag: Flag::MergedBeside }));
+        Write::change(handoff, changes, self.by(origin), self.clock.now(), config)
     }
 
     /// Reads a journey's open handoffs, newest first.

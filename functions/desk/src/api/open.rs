@@ -1,0 +1,95 @@
+//! Opening by hand over JSON: settled as a source's event is; `Idempotency-Key` makes twice the
+//! same as once.
+
+use crate::{
+    DESK, Desk,
+    access::Visitor,
+    api::{act, show},
+    by_hand,
+    fault::Fault,
+    may,
+};
+use domain::{Actor, HandoffId, SourceKey};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use runtime::web;
+use settle::{Effect, Origin, SettleError};
+use sha2::{Digest, Sha256};
+use store::StoreError;
+
+impl Desk {
+    /// Opens a handoff, or joins the one that stands open already, and answers its state.
+    pub(crate) async fn api_open(
+        &self,
+        visitor: &Visitor,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Response<bytes::Bytes>, Fault> {
+        let person = visitor.actor()?;
+        let now = self.clock.now();
+        let active = self.configs.active(now).await?;
+        may::is_known(person, &active.config)?;
+        let mut event = by_hand::event(body, person, &active.config).map_err(Fault::Malformed)?;
+        event.key = match act::key(headers)? {
+            Some(key) => format!("open:{key}"),
+            None => format!("open:{}", self.ids.ulid(now)),
+        };
+        event.fingerprint = fingerprint(&event, person.as_str());
+        let source = SourceKey::from(DESK);
+        let seen = self.store.seen(&source, &event.key).await?;
+        if seen.is_some_and(|seen| seen.fingerprint != event.fingerprint) {
+            return Err(Fault::KeyReused);
+        }
+        let origin = Origin {
+            actor: Actor::Person(person.clone()),
+            source,
+            said_by: person.to_string(),
+            cause: DESK.to_owned(),
+            received_at: now,
+        };
+        let settled = self.settler.settle(&origin, &event).await.map_err(fault)?;
+        self.opened(settled).await
+    }
+
+    /// Answers what came of it: 201 with the address of what opened, 200 with what was there.
+    async fn opened(&self, settled: Effect) -> Result<Response<bytes::Bytes>, Fault> {
+        let (status, effect, id) = match settled {
+            Effect::Opened(id) => (StatusCode::CREATED, "opened", id),
+            Effect::Joined(id) => (StatusCode::OK, "joined", id),
+            Effect::Updated(id) => (StatusCode::OK, "updated", id),
+            Effect::Duplicate(Some(id)) => (StatusCode::OK, "duplicate", id),
+            Effect::Duplicate(None) | Effect::Ignored => {
+                let nothing = "Nothing opened: its type was switched off meanwhile.";
+                return Err(Fault::Conflict(nothing.to_owned()));
+            }
+        };
+        let handoff = self.store.handoff(&id).await?;
+        let mut document = show::state(&handoff);
+        document.insert("effect".to_owned(), effect.into());
+        let mut answer = web::json(status, &document.into());
+        answer.headers_mut().extend(location(&id).map(|at| (header::LOCATION, at)));
+        Ok(show::with_version(answer, &handoff))
+    }
+}
+
+fn fingerprint(event: &domain::SourceEvent, person: &str) -> String {
+    let said = serde_json::to_string(&(event, person)).unwrap_or_default();
+    hex::encode(Sha256::digest(said.as_bytes()))
+}
+
+fn location(id: &HandoffId) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("/api/handoffs/{id}")).ok()
+}
+
+fn fault(error: SettleError) -> Fault {
+    match error {
+        SettleError::Store(StoreError::Refused { .. }) => {
+            let long = "This is more than can be kept: say it shorter.";
+            Fault::Malformed(long.to_owned())
+        }
+        SettleError::Store(error) => error.into(),
+        SettleError::Config(error) => error.into(),
+        SettleError::Busy(_) => {
+            Fault::NotNow("Others keep changing what this is about: try again.".to_owned())
+        }
+    }
+}

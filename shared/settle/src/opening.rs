@@ -1,0 +1,239 @@
+//! What an event comes to: it opens a handoff, joins the one that holds the claim, or tells what
+//! is known more.
+
+use crate::{Effect, Origin, SettleError, Settler, Whose};
+use chrono::{DateTime, Utc};
+use domain::{
+    About, Command, Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, TypeKey,
+    commit::Lineage,
+    config::{ClaimBy, HandoffType},
+    decide::start_clocks,
+    event::Occurrence,
+    handoff::{Flag, Routing},
+    stage::Stage,
+    subject::Reference,
+    target::{self, Observation},
+};
+use std::collections::BTreeSet;
+use store::{Claim, Observed, Opening, Stored, Write};
+
+/// The property whose last value is kept for crossings.
+const SCORE: &str = "score";
+
+/// Everything that was read to settle an event.
+pub(crate) struct Reading<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) event: &'a SourceEvent,
+    pub(crate) config: &'a Config,
+    pub(crate) occurred: Occurrence,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) conflict: bool,
+    pub(crate) score_to_keep: Option<Observed>,
+    pub(crate) known_as: Option<(JourneyId, Vec<Reference>)>,
+}
+
+impl Settler {
+    /// Reads what an event is about, decides what it comes to, commits.
+    pub(crate) async fn come_to(
+        &self,
+        origin: &Origin,
+        event: &SourceEvent,
+        whose: Whose,
+        conflict: bool,
+    ) -> Result<Effect, SettleError> {
+        let now = self.clock.now();
+        let active = self.configs.active(now).await?;
+        let config = &active.config;
+        let occurred = match event.import {
+            true => Occurrence { at: now, suspect: false },
+            false => event.occurrence(origin.received_at),
+        };
+        let observed = self.last_score(config, event).await?;
+        let score_to_keep = score_to_keep(config, event, occurred.at, observed);
+        let known_as = match &whose {
+            Whose::One(journey, new) => Some((journey.clone(), new.clone())),
+            Whose::New(_) | Whose::Several(_) => None,
+        };
+        let reading =
+            Reading { origin, event, config, occurred, now, conflict, score_to_keep, known_as };
+        let triggered = target::triggered(config, event, occurred.at, observed);
+        match (triggered, whose) {
+            (Some(kind), Whose::One(journey, new)) => {
+                self.open_or_join(&reading, kind, journey, new, false).await
+            }
+            (Some(kind), Whose::New(new)) => {
+                let journey = JourneyId(self.ids.ulid(now));
+                self.open_or_join(&reading, kind, journey, new, true).await
+            }
+            (None, Whose::One(journey, _)) => self.tell(&reading, &journey).await,
+            (None, _) | (_, Whose::Several(_)) => self.keep_score(&reading).await,
+        }
+    }
+
+    async fn last_score(
+        &self,
+        config: &Config,
+        event: &SourceEvent,
+    ) -> Result<Observation, SettleError> {
+        let reference = event.subject.all_references().into_iter().next();
+        match reference.filter(|_| target::watches_score(config, event)) {
+            Some(reference) => Ok(self.store.observed(&reference, SCORE).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens a handoff, or joins the one that holds the claim.
+    async fn open_or_join(
+        &self,
+        reading: &Reading<'_>,
+        (key, kind): (&TypeKey, &HandoffType),
+        journey: JourneyId,
+        new_references: Vec<Reference>,
+        new_journey: bool,
+    ) -> Result<Effect, SettleError> {
+        let by = reading.config.lanes.get(&kind.lane).map_or(ClaimBy::Journey, |lane| lane.claim);
+        let claim = target::claim_of(by, &reading.event.subject, &journey);
+        let by_new_journey = new_journey && claim.starts_with("journey:");
+        let held = match by_new_journey {
+            true => Claim::default(),
+            false => self.store.claim_of(&kind.lane, &claim).await?,
+        };
+        if let Some(open) = &held.open {
+            return self.join(reading, key, open).await;
+        }
+        let previous = match new_journey {
+            true => None,
+            false => self.previous(&journey).await?,
+        };
+        let opening = Opening {
+            claim_count: held.count,
+            new_references,
+            lineage: Some(Lineage {
+                previous: previous.as_ref().map(|(handoff, _)| {
+                    About::of(handoff, None, reading.now, |at| reading.config.day_of(at))
+                }),
+                first_in_lane: held.count == 0,
+            }),
+        };
+        let id = HandoffId(self.ids.ulid(reading.now));
+        let (handoff, package) = new_handoff(reading, &id, (key, kind), (journey, claim), previous);
+        let write = Write::open(handoff, self.by(reading.origin), reading.now, reading.config)
+            .with_package(Stored::new(package))
+            .observes(reading.score_to_keep.clone());
+        self.store.commit_opening(reading.done(write, "opened"), opening).await?;
+        Ok(Effect::Opened(id))
+    }
+
+    /// Reads the journey's latest handoff, whose package the new one starts from.
+    async fn previous(
+        &self,
+        journey: &JourneyId,
+    ) -> Result<Option<(Stored<Handoff>, Stored<Package>)>, SettleError> {
+        let Some(latest) = self.store.journey_handoffs(journey, 1).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(self.store.handoff_and_package(&latest.id).await?))
+    }
+
+    async fn join(
+        &self,
+        reading: &Reading<'_>,
+        key: &TypeKey,
+        open: &HandoffId,
+    ) -> Result<Effect, SettleError> {
+        let command = Command::Join { kind: key.clone(), at: reading.occurred.at };
+        self.change(reading, open, Some(command), "joined").await?;
+        Ok(Effect::Joined(open.clone()))
+    }
+}
+
+impl Reading<'_> {
+    /// Marks the event done by a change.
+    pub(crate) fn done(&self, write: Write, effect: &str) -> Write {
+        write.done(&self.origin.source, &self.event.key, effect, &self.event.fingerprint)
+    }
+
+    fn flags(&self, package: &Package) -> BTreeSet<Flag> {
+        let suspect = self.occurred.suspect.then_some(Flag::TimeSuspect);
+        let thin = self.event.thin.then_some(Flag::ReadBack);
+        let conflict = self.conflict.then_some(Flag::Conflict);
+        let shortened = package.shortened.then_some(Flag::Shortened);
+        [suspect, thin, conflict, shortened].into_iter().flatten().collect()
+    }
+}
+
+/// Makes a handoff of the event that opens it; it starts from the package of the one before it.
+fn new_handoff(
+    reading: &Reading<'_>,
+    id: &HandoffId,
+    (key, kind): (&TypeKey, &HandoffType),
+    (journey, claim): (JourneyId, String),
+    previous: Option<(Stored<Handoff>, Stored<Package>)>,
+) -> (Handoff, Package) {
+    let Reading { event, config, occurred, now, .. } = *reading;
+    let mut package = Package::default();
+    package.absorb(event, &reading.origin.said_by, occurred.at);
+    if let Some((_, earlier)) = &previous {
+        package.inherit(earlier);
+    }
+    let passed_on = previous.as_ref().filter(|(handoff, _)| handoff.to == kind.from);
+    let named = event.owner_email.as_deref().and_then(|email| config.person_by_email(email));
+    let sender = passed_on.and_then(|(handoff, _)| handoff.owner.clone()).or(named.cloned());
+    let handoff = Handoff {
+        id: id.clone(),
+        version: 0,
+        kind: key.clone(),
+        lane: kind.lane.clone(),
+        claim,
+        journey,
+        stage: Stage::Opened,
+        mode: kind.mode,
+        config: config.version,
+        source: reading.origin.source.clone(),
+        from: kind.from.clone(),
+        to: kind.to.clone(),
+        heat: kind.heat,
+        sender: event.opened_by.clone().or(sender),
+        owner: None,
+        pool: None,
+        rule: None,
+        had: Vec::new(),
+        score: event.score,
+        amount: event.amount.clone(),
+        completeness: package.completeness(&kind.fields).percent,
+        triggered_at: occurred.at,
+        opened_at: now,
+        assigned_at: None,
+        accepted_at: None,
+        first_touch_at: None,
+        response_credit: None,
+        closed_at: None,
+        meeting_at: event.meeting_at,
+        clocks: start_clocks(kind, config, None, occurred.at, event.meeting_at),
+        routing: Some(Routing {
+            reason: "new".to_owned(),
+            since: now,
+            retry_at: now + config.organisation.reroute_every.elapsed(),
+            pool: None,
+        }),
+        previous: previous.map(|(handoff, _)| handoff.id.clone()),
+        outcome: None,
+        flags: reading.flags(&package),
+    };
+    (handoff, package)
+}
+
+/// Makes the observation to store: only a newer score replaces the last one; of two at one instant
+/// the higher stands, whichever came first.
+fn score_to_keep(
+    config: &Config,
+    event: &SourceEvent,
+    at: DateTime<Utc>,
+    observed: Observation,
+) -> Option<Observed> {
+    let value = event.score.filter(|_| target::watches_score(config, event))?;
+    let reference = event.subject.all_references().into_iter().next()?;
+    let before_at = observed.map(|(_, before)| before);
+    let newer = observed.is_none_or(|(before, before_at)| (at, value) > (before_at, before));
+    newer.then(|| Observed { reference, property: SCORE.to_owned(), value, at, before_at })
+}

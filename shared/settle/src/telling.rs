@@ -1,0 +1,116 @@
+//! What an event that opens nothing tells a handoff there is: a touch, an outcome, news of the
+//! package.
+
+use crate::{Effect, SettleError, Settler, journey::LOOKED_AT, opening::Reading};
+use domain::{
+    Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal, decide::decide,
+    handoff::Flag, target,
+};
+use store::Write;
+
+impl Settler {
+    /// Tells the handoff of the journey that an event is about; nothing, when there is none.
+    pub(crate) async fn tell(
+        &self,
+        reading: &Reading<'_>,
+        journey: &JourneyId,
+    ) -> Result<Effect, SettleError> {
+        let listed = self.store.journey_handoffs(journey, LOOKED_AT).await?;
+        let ids: Vec<_> = listed.into_iter().map(|row| row.id).collect();
+        let handoffs = self.store.handoffs(&ids).await?;
+        let newest_first: Vec<&Handoff> =
+            handoffs.iter().map(|(handoff, _)| &handoff.record).collect();
+        let about =
+            target::command(reading.config, &newest_first, reading.event, reading.occurred.at);
+        let Some((handoff, command)) = about else { return self.keep_score(reading).await };
+        match self.change(reading, &handoff.id, command, "updated").await? {
+            true => Ok(Effect::Updated(handoff.id.clone())),
+            false => self.keep_score(reading).await,
+        }
+    }
+
+    /// Changes a stored handoff by an event: its package, what is known of it, and what the command
+    /// decides. False when the event changes nothing.
+    pub(crate) async fn change(
+        &self,
+        reading: &Reading<'_>,
+        id: &HandoffId,
+        command: Option<Command>,
+        effect: &str,
+    ) -> Result<bool, SettleError> {
+        let (handoff, mut package) = self.store.handoff_and_package(id).await?;
+        let pinned = self.configs.version(handoff.config).await?;
+        let facts = Facts { active: reading.config, pinned: &pinned.config };
+        let before = package.clone();
+        let told = package.absorb(reading.event, &reading.origin.said_by, reading.occurred.at);
+        let changes = changes(&handoff, command, (&package, &told), facts, reading);
+        // Another person's event may join a deal's handoff: their references stay their own.
+        let learned = match &reading.known_as {
+            Some((journey, new)) if *journey == handoff.journey => new.clone(),
+            _ => Vec::new(),
+        };
+        if changes.is_empty() && package.record == before.record && learned.is_empty() {
+            return Ok(false);
+        }
+        let by = self.by(reading.origin);
+        let mut write = Write::change(&handoff, changes, by, reading.now, reading.config)
+            .observes(reading.score_to_keep.clone())
+            .learns(learned)
+            .personal("told", told.into());
+        if package.record != before.record {
+            write = write.with_package(package);
+        }
+        self.store.commit(reading.done(write, effect)).await?;
+        Ok(true)
+    }
+
+    /// Keeps the last score of somebody about whom nothing changes.
+    pub(crate) async fn keep_score(&self, reading: &Reading<'_>) -> Result<Effect, SettleError> {
+        if let Some(observed) = &reading.score_to_keep {
+            self.store.put_observed(observed, &self.attempt()).await?;
+        }
+        Ok(Effect::Ignored)
+    }
+}
+
+/// Decides the command and what the event tells; a source's fact that moves nothing is still
+/// recorded.
+fn changes(
+    handoff: &Handoff,
+    command: Option<Command>,
+    (package, told): (&Package, &[String]),
+    facts: Facts<'_>,
+    reading: &Reading<'_>,
+) -> Vec<Change> {
+    let (event, now) = (reading.event, reading.now);
+    // What the package did not take was said later by something newer.
+    let news = |name: &str| told.iter().any(|told| told == name);
+    let score = event.score.filter(|_| news("score"));
+    let amount = event.amount.clone().filter(|_| news("amount"));
+    let meeting_at = event.meeting_at.filter(|_| news("meeting_at"));
+    let mut changes = match command.map(|command| decide(handoff, command, facts, now)) {
+        None | Some(Err(Refusal::Nothing)) => Vec::new(),
+        Some(Ok(changes)) => changes,
+        Some(Err(refusal)) => {
+            tracing::info!(handoff = %handoff.id, %refusal, "a fact moves nothing");
+            vec![Change::Noted]
+        }
+    };
+    let after = handoff.clone().after(&changes, now);
+    let completeness = package.completeness(facts.template(&after)).percent;
+    let differs = score.is_some_and(|score| handoff.score != Some(score))
+        || amount.as_ref().is_some_and(|amount| handoff.amount.as_ref() != Some(amount))
+        || meeting_at.is_some_and(|at| handoff.meeting_at != Some(at))
+        || completeness != handoff.completeness;
+    if differs && after.stage.is_open() {
+        let update = Command::Update { score, amount, meeting_at, completeness };
+        changes.extend(decide(&after, update, facts, now).unwrap_or_default());
+    }
+    for (flag, raised) in [(Flag::Conflict, reading.conflict), (Flag::Shortened, package.shortened)]
+    {
+        if raised && !handoff.flags.contains(&flag) {
+            changes.push(Change::Flagged { flag });
+        }
+    }
+    changes
+}

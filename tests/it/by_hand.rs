@@ -1,0 +1,80 @@
+//! Opening by hand, through the desk's API: what a person opens is settled as a source's event is.
+
+use http::Method;
+use serde_json::{Value, json};
+use tests::{Answer, World};
+
+async fn open(world: &mut World, person: &str, key: &str, body: Value) -> Answer {
+    let headers = [("x-handoff-person", person), ("idempotency-key", key)];
+    let answer = world.call(Method::POST, "/api/handoffs", &headers, body).await;
+    world.settle().await;
+    world.outbox();
+    answer
+}
+
+fn meeting(email: &str) -> Value {
+    json!({
+        "type": "meeting_set",
+        "subject": { "email": email, "name": "Dana Hall", "company": "Acme", "country": "GB" },
+        "package": {
+            "pain_points": "reporting takes a week", "meeting_at": "2026-01-12T15:00:00Z",
+            "amount": { "minor": 4_000_000, "currency": "GBP" },
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_rep_opens_a_meeting_and_an_executive_gets_it() {
+    let mut world = World::start().await;
+    let answer = open(&mut world, "amara", "k1", meeting("dana@acme.example")).await;
+    assert_eq!((answer.status, &answer.body["effect"]), (201, &json!("opened")), "{answer:?}");
+    let id = answer.body["id"].as_str().unwrap().into();
+    let handoff = world.handoff(&id).await;
+    assert_eq!((handoff.kind.as_str(), handoff.source.as_str()), ("meeting_set", "desk"));
+    assert_eq!(handoff.sender, Some("amara".into()), "she hands it off");
+    assert!(handoff.owner.is_some(), "it was routed");
+    assert_eq!(handoff.amount.map(|money| money.minor), Some(4_000_000));
+    assert_eq!(handoff.clocks[0].due_at.to_rfc3339(), "2026-01-11T15:00:00+00:00");
+    let package = world.store.package(&id).await.unwrap();
+    assert_eq!(package.values["pain_points"].by, "amara");
+    assert_eq!(package.values["source"].value, "by hand");
+}
+
+#[tokio::test]
+async fn sending_it_twice_opens_once_and_another_content_is_refused() {
+    let mut world = World::start().await;
+    let first = open(&mut world, "amara", "k1", meeting("dana@acme.example")).await;
+    let again = open(&mut world, "amara", "k1", meeting("dana@acme.example")).await;
+    assert_eq!((again.status, &again.body["effect"]), (200, &json!("duplicate")), "{again:?}");
+    assert_eq!(again.body["id"], first.body["id"]);
+    let other = open(&mut world, "amara", "k1", meeting("jon@acme.example")).await;
+    assert_eq!(other.status, 422, "{other:?}");
+    let joined = open(&mut world, "ben", "k2", meeting("DANA@acme.example")).await;
+    assert_eq!((joined.status, &joined.body["effect"]), (200, &json!("joined")), "{joined:?}");
+    assert_eq!(joined.body["id"], first.body["id"]);
+}
+
+#[tokio::test]
+async fn somebody_a_source_knows_keeps_what_was_learned() {
+    let mut world = World::start().await;
+    let lead = world.demo_request("dana").await;
+    let answer = open(&mut world, "amara", "k1", meeting("dana@acme.example")).await;
+    let id = answer.body["id"].as_str().unwrap().into();
+    assert_eq!(world.handoff(&id).await.previous, Some(lead));
+    let package = world.store.package(&id).await.unwrap();
+    assert_eq!(package.values["intent_signal"].value, "Requested a demo");
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_a_sentence_and_opens_nothing() {
+    let mut world = World::start().await;
+    let nobody = open(&mut world, "mallory", "k1", meeting("dana@acme.example")).await;
+    assert_eq!(nobody.status, 403, "{nobody:?}");
+    let unknown = open(&mut world, "amara", "k2", json!({ "type": "mqll" })).await;
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.text.contains("choose"), "{unknown:?}");
+    let anonymous = world.call(Method::POST, "/api/handoffs", &[], meeting("d@a.example")).await;
+    assert_eq!(anonymous.status, 403, "{anonymous:?}");
+    let listed = world.get("/api/handoffs").await;
+    assert_eq!(listed.body["handoffs"], json!([]), "{listed:?}");
+}
