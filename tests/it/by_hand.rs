@@ -55,6 +55,39 @@ async fn sending_it_twice_opens_once_and_another_content_is_refused() {
 }
 
 #[tokio::test]
+async fn joining_by_hand_leaves_the_source_a_lead_came_from() {
+    let mut world = World::start().await;
+    let about = json!({ "email": "dana@acme.example", "country": "GB" });
+    let data = json!({ "subject": about, "fields": { "source": "webinar" } });
+    let lead = world.event("demo.requested", data).await.opened();
+    world.settle().await;
+    let body = json!({ "type": "mql", "subject": about, "package": { "fit": "high" } });
+    let joined = open(&mut world, "ben", "k1", body).await;
+    assert_eq!((joined.status, &joined.body["effect"]), (200, &json!("joined")), "{joined:?}");
+    let package = world.store.package(&lead).await.unwrap();
+    assert_eq!(package.values["source"].value, "webinar");
+    assert_eq!(
+        (&package.values["fit"].value, package.values["fit"].by.as_str()),
+        (&json!("high"), "ben")
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_merged_by_a_slip_of_the_pen() {
+    let mut world = World::start().await;
+    let dana = world.demo_request("dana").await;
+    let jon = world.demo_request("jon").await;
+    let mixed = json!({
+        "type": "mql",
+        "subject": { "crm": "hubspot", "object": "contact", "id": "dana", "email": "jon@acme.example" },
+    });
+    let refused = open(&mut world, "amara", "k1", mixed).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.text.contains("two people"), "{refused:?}");
+    assert_ne!(world.handoff(&dana).await.journey, world.handoff(&jon).await.journey);
+}
+
+#[tokio::test]
 async fn somebody_a_source_knows_keeps_what_was_learned() {
     let mut world = World::start().await;
     let lead = world.demo_request("dana").await;

@@ -13,6 +13,7 @@ mod door;
 mod facts;
 mod first_story;
 mod lifecycle;
+mod settling;
 mod store;
 mod stories;
 mod sweep;

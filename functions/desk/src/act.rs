@@ -55,7 +55,7 @@ impl Desk {
             let active = self.configs.active(now).await?;
             let handoff = self.store.handoff(id).await?;
             let package = match order.ask.deed {
-                Deed::Resubmit(_) => self.store.package(id).await?,
+                Deed::Resubmit(..) => self.store.package(id).await?,
                 _ => Stored::default(),
             };
             let pinned = self.configs.version(handoff.config).await?;
@@ -125,7 +125,7 @@ impl Desk {
             None => write,
             Some(key) => {
                 let said = order.fingerprint(&handoff.id);
-                write.done(&SourceKey::from(DESK), key, order.ask.verb.word(), &said)
+                write.done(&SourceKey::from(DESK), &act_key(key), order.ask.verb.word(), &said)
             }
         }
     }
@@ -133,7 +133,7 @@ impl Desk {
     async fn seen(&self, order: &Order) -> Result<Option<Seen>, Fault> {
         match &order.key {
             None => Ok(None),
-            Some(key) => Ok(self.store.seen(&SourceKey::from(DESK), key).await?),
+            Some(key) => Ok(self.store.seen(&SourceKey::from(DESK), &act_key(key)).await?),
         }
     }
 
@@ -152,6 +152,11 @@ impl Desk {
         let gone = || Fault::Broken(format!("the history of {id} has no opening"));
         folded(then).ok_or_else(gone)
     }
+}
+
+/// Keeps the keys of commands apart from those of openings.
+fn act_key(key: &str) -> String {
+    format!("act:{key}")
 }
 
 /// Checks that the handoff is still as the person saw it.

@@ -7,7 +7,7 @@
 use crate::{form, moment, verb::Verb};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use domain::{PersonId, PoolId, money::Money};
+use domain::{PersonId, PoolId, money::Money, package::VALUE_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt::Display};
 
@@ -27,8 +27,8 @@ pub(crate) enum Deed {
     Accept,
     /// Give it back, for a reason of the type's list.
     Reject(String),
-    /// Send it again, with these package values.
-    Resubmit(BTreeMap<String, Value>),
+    /// Send it again, with these package values and the facts among them.
+    Resubmit(BTreeMap<String, Value>, Facts),
     /// Record a touch: how, and when if not now.
     Touch(String, Option<DateTime<Utc>>),
     /// Write something.
@@ -111,7 +111,11 @@ fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
     let deed = match verb {
         Verb::Accept => Deed::Accept,
         Verb::Reject => Deed::Reject(fields.needed("reason")?),
-        Verb::Resubmit => Deed::Resubmit(fields.package()?),
+        Verb::Resubmit => {
+            let mut package = fields.package()?;
+            let known = facts(&mut package, fields.zone)?;
+            Deed::Resubmit(package, known)
+        }
         Verb::Touch => Deed::Touch(fields.word("channel")?, fields.instant("at")?),
         Verb::Note => Deed::Note,
         Verb::Reassign => {
@@ -187,7 +191,16 @@ impl Fields {
     pub(crate) fn package(&mut self) -> Result<BTreeMap<String, Value>, String> {
         match self.take("package") {
             None => Ok(BTreeMap::new()),
-            Some(Value::Object(package)) => Ok(package.into_iter().collect()),
+            Some(Value::Object(package)) => {
+                let long = |value: &Value| value.to_string().len() > VALUE_BYTES_MAX;
+                match package.iter().find(|(_, value)| long(value)) {
+                    Some((name, _)) => {
+                        let name: String = name.chars().take(WORD_CHARS_MAX).collect();
+                        Err(format!("`package.{name}` is longer than 32 KB: say it shorter."))
+                    }
+                    None => Ok(package.into_iter().collect()),
+                }
+            }
             Some(_) => Err("`package` must be an object: fields and their values.".to_owned()),
         }
     }
@@ -238,6 +251,52 @@ impl Fields {
             }
         }
     }
+}
+
+/// What a package says that a handoff knows too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The score.
+    pub(crate) score: Option<i64>,
+    /// The amount.
+    pub(crate) amount: Option<Money>,
+    /// When the meeting is.
+    pub(crate) meeting_at: Option<DateTime<Utc>>,
+}
+
+/// Reads the facts among the values of a package, and writes them as the package shows them; empty
+/// ones say nothing.
+pub(crate) fn facts(package: &mut BTreeMap<String, Value>, zone: Tz) -> Result<Facts, String> {
+    let empty =
+        |value: &Value| value.is_null() || value.as_str().is_some_and(|t| t.trim().is_empty());
+    package.retain(|_, value| !empty(value));
+    let mut facts = Facts::default();
+    if let Some(said) = package.get_mut("score") {
+        let score = said.as_i64().or_else(|| said.as_str()?.trim().parse().ok());
+        let score = score.ok_or("`package.score` must be a whole number.")?;
+        (*said, facts.score) = (score.into(), Some(score));
+    }
+    if let Some(said) = package.get_mut("meeting_at") {
+        let at = said.as_str().and_then(|said| moment::instant(said, zone));
+        let at =
+            at.ok_or("`package.meeting_at` is no time: write it like 2026-01-05T09:00:00Z.")?;
+        (*said, facts.meeting_at) = (at.to_rfc3339().into(), Some(at));
+    }
+    if let Some(said) = package.get_mut("amount") {
+        let amount = match said.as_str().and_then(|said| said.rsplit_once(' ')) {
+            Some((number, currency)) => {
+                let number: String = number.split(' ').collect();
+                Money::from_decimal(&number, &currency.to_uppercase())
+            }
+            None => None,
+        };
+        let amount = match amount {
+            Some(amount) => amount,
+            None => money(said.take(), "package.amount")?,
+        };
+        (*said, facts.amount) = (amount.to_string().into(), Some(amount));
+    }
+    Ok(facts)
 }
 
 /// Reads money, as the contract writes it.

@@ -5,22 +5,13 @@
 //! is about, which type, and whatever the receiving team should know; what is missing shows in the
 //! completeness.
 
-use crate::{
-    ask::{self, Fields},
-    moment,
-};
-use chrono_tz::Tz;
+use crate::ask::{self, Facts, Fields};
 use domain::{
     Config, PersonId, SourceEvent, TypeKey,
     config::Mode,
-    money::Money,
     subject::{ObjectKind, Subject},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// What the package says of where such a handoff came from, unless the person says better.
-const SOURCE: &str = "by hand";
 
 /// What a subject may say.
 const SUBJECT: [&str; 7] = ["crm", "object", "id", "name", "email", "company", "country"];
@@ -41,10 +32,7 @@ pub(crate) fn event(
     let mut fields = said.package()?;
     said.nothing_else("Opening a handoff")?;
 
-    let score = fields.get("score").map(score).transpose()?;
-    let meeting_at = fields.get("meeting_at").map(|said| instant(said, zone)).transpose()?;
-    let amount = amount(&mut fields)?;
-    fields.entry("source".to_owned()).or_insert_with(|| SOURCE.into());
+    let Facts { score, amount, meeting_at } = ask::facts(&mut fields, zone)?;
     Ok(SourceEvent {
         name: "opened.by_hand".to_owned(),
         subject,
@@ -90,6 +78,10 @@ fn subject(said: Option<Value>) -> Result<Subject, String> {
         (!text.is_empty()).then(|| text.to_owned())
     };
     let object = text("object").map(|object| of_a_crm(&object)).transpose()?;
+    if text("id").is_some() != object.is_some() {
+        let both = "Say `subject.id` and `subject.object` together: 7 is nobody, contact 7 is.";
+        return Err(both.to_owned());
+    }
     let subject = Subject {
         crm: text("crm"),
         object,
@@ -111,25 +103,6 @@ fn of_a_crm(object: &str) -> Result<ObjectKind, String> {
     kinds.into_iter().find(|kind| kind.to_string() == object).ok_or_else(|| {
         format!("`subject.object` cannot be `{object}`: choose contact, lead, deal or account.")
     })
-}
-
-fn score(said: &Value) -> Result<i64, String> {
-    let score = said.as_i64().or_else(|| said.as_str()?.trim().parse().ok());
-    score.ok_or_else(|| "`package.score` must be a whole number.".to_owned())
-}
-
-fn instant(said: &Value, zone: Tz) -> Result<chrono::DateTime<chrono::Utc>, String> {
-    let at = said.as_str().and_then(|said| moment::instant(said, zone));
-    at.ok_or_else(|| {
-        "`package.meeting_at` is no time: write it like 2026-01-05T09:00:00Z.".to_owned()
-    })
-}
-
-/// Takes the amount out of the fields where it is money; the package shows money in its own way.
-fn amount(fields: &mut BTreeMap<String, Value>) -> Result<Option<Money>, String> {
-    let Some(Value::Object(_)) = fields.get("amount") else { return Ok(None) };
-    let said = fields.remove("amount").unwrap_or_default();
-    ask::money(said, "package.amount").map(Some)
 }
 
 #[cfg(test)]
@@ -158,8 +131,7 @@ mod tests {
         assert_eq!((event.score, event.subject.company.as_deref()), (Some(71), None));
         assert_eq!(event.meeting_at, Some("2026-02-02T10:00:00Z".parse().unwrap()));
         assert_eq!(event.amount.map(|money| money.minor), Some(5_000_000));
-        assert_eq!(event.fields["source"], SOURCE);
-        assert!(!event.fields.contains_key("amount"));
+        assert_eq!(event.fields["amount"], "50 000.00 EUR");
     }
 
     #[test]
@@ -174,6 +146,7 @@ mod tests {
         check(json!({ "type": "mql" }), "Say whom it is about");
         check(json!({ "type": "mql", "subject": { "name": "Dana" } }), "Say whom it is about");
         check(json!({ "type": "mql", "subject": { "mail": "d@a.example" } }), "no field `mail`");
+        check(json!({ "type": "mql", "subject": { "id": "7" } }), "together");
         check(json!({ "type": "mql", "subject": { "id": 7 } }), "`subject.id` must be text");
         let ticket = json!({ "crm": "hubspot", "object": "ticket", "id": "7" });
         check(json!({ "type": "mql", "subject": ticket }), "cannot be `ticket`");
@@ -182,6 +155,8 @@ mod tests {
         check(with(json!({ "meeting_at": "soon" })), "is no time");
         check(with(json!({ "score": "hot" })), "whole number");
         check(with(json!({ "amount": { "minor": 1 } })), "`package.amount` must be money");
+        check(with(json!({ "amount": 40_000 })), "`package.amount` must be money");
+        check(with(json!({ "need": "x".repeat(40_000) })), "`package.need` is longer than 32 KB");
         check(json!({ "type": "mql", "subject": dana, "ownr": "ben" }), "no field `ownr`");
     }
 }

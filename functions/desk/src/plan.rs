@@ -4,12 +4,16 @@
 //! router: nobody absent, nobody of another team, nobody past their capacity, and the rep's place
 //! in the rotation moves on.
 
-use crate::{ask::Deed, moment};
+use crate::{
+    ask::{self, Deed},
+    moment,
+};
 use chrono::{DateTime, Utc};
 use domain::{
     Change, Command, Config, Facts, Handoff, Package, PersonId, PoolId, Refusal,
     config::Pool,
     decide,
+    handoff::Flag,
     routing::{Candidate, Trace, turn},
 };
 use serde_json::Value;
@@ -91,7 +95,7 @@ impl Situation<'_> {
         let by = person.clone();
         let command = match deed {
             Deed::GiveTo(rep) => return self.give(rep, by),
-            Deed::Resubmit(said) => return self.resubmit(said, &by),
+            Deed::Resubmit(said, known) => return self.resubmit(said, known, &by),
             Deed::Accept => Command::Accept { by },
             Deed::Reject(reason) => Command::Reject { by, reason: reason.clone() },
             Deed::Touch(channel, at) => {
@@ -191,24 +195,28 @@ impl Situation<'_> {
     }
 
     /// Merges what the sender adds, then sends it again.
-    fn resubmit(&self, said: &BTreeMap<String, Value>, by: &PersonId) -> Result<Plan, Refused> {
+    fn resubmit(
+        &self,
+        said: &BTreeMap<String, Value>,
+        known: &ask::Facts,
+        by: &PersonId,
+    ) -> Result<Plan, Refused> {
         let resubmitted = self.decided(self.handoff, Command::Resubmit)?;
         let mut package = self.package.clone();
-        let told = package.put(said.clone(), by.as_str(), self.now);
+        let told = package.put(said.clone(), by.as_str(), self.now).changed;
         if told.is_empty() {
             return Ok(Plan { changes: resubmitted, ..Plan::default() });
         }
-        let instant = |value: &Value| {
-            let zone = self.facts.active.organisation.timezone;
-            value.as_str().and_then(|text| moment::instant(text, zone))
-        };
         let update = Command::Update {
-            score: said.get("score").and_then(Value::as_i64),
-            amount: None,
-            meeting_at: said.get("meeting_at").and_then(instant),
+            score: known.score,
+            amount: known.amount.clone(),
+            meeting_at: known.meeting_at,
             completeness: package.completeness(self.facts.template(self.handoff)).percent,
         };
         let mut changes = self.decided(self.handoff, update)?;
+        if package.shortened && !self.handoff.flags.contains(&Flag::Shortened) {
+            changes.push(Change::Flagged { flag: Flag::Shortened });
+        }
         changes.extend(resubmitted);
         Ok(Plan { changes, package: Some((package, told)), ..Plan::default() })
     }
@@ -292,7 +300,7 @@ mod tests {
         let mut returned = handoff();
         (returned.stage, returned.owner) = (Stage::Returned, None);
         let said = BTreeMap::from([("fit".to_owned(), "high".into())]);
-        check(returned, &Deed::Resubmit(said), (0, 0), |plan| {
+        check(returned, &Deed::Resubmit(said, ask::Facts::default()), (0, 0), |plan| {
             let plan = plan.unwrap();
             let (package, told) = plan.package.unwrap();
             assert_eq!(told, ["fit"]);
@@ -306,7 +314,7 @@ mod tests {
     fn sending_it_again_with_nothing_new_changes_no_package() {
         let mut returned = handoff();
         (returned.stage, returned.owner) = (Stage::Returned, None);
-        check(returned, &Deed::Resubmit(BTreeMap::new()), (0, 0), |plan| {
+        check(returned, &Deed::Resubmit(BTreeMap::new(), ask::Facts::default()), (0, 0), |plan| {
             let plan = plan.unwrap();
             assert_eq!((plan.changes.len(), plan.package.is_none()), (1, true));
         });

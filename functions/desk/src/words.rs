@@ -138,6 +138,10 @@ impl Words<'_> {
                 format!("Rated {score} of 5; the information was {complete}.")
             }
             Change::Flagged { flag } => flagged(*flag).to_owned(),
+            Change::MovedJourney { claim, .. } if claim.is_empty() => {
+                "Two journeys turned out to be one; this handoff stands beside an older one of it."
+                    .to_owned()
+            }
             Change::MovedJourney { .. } => {
                 "Two journeys turned out to be one; this handoff moved to the older.".to_owned()
             }

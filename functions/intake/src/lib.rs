@@ -88,6 +88,7 @@ impl Envelope {
             said_by: self.source.to_string(),
             cause: format!("receipt {}", self.receipt),
             received_at: self.received_at,
+            by_hand: false,
         }
     }
 }

@@ -67,10 +67,11 @@ impl Relay {
         response
     }
 
-    async fn take(&self, record: EventRecord) -> Result<(), RelayError> {
+    async fn take(&self, mut record: EventRecord) -> Result<(), RelayError> {
+        let image = std::mem::take(&mut record.change.new_image);
         let (key, written_at) = (&record.change.keys, record.change.approximate_creation_date_time);
         let sequence = record.change.sequence_number.clone().unwrap_or_default();
-        match commit_of(record.change.new_image.clone()) {
+        match commit_of(image) {
             Ok(commit) => self.tell(&commit).await,
             Err(error) => {
                 tracing::error!(%error, "a commit cannot be read: it is in quarantine");

@@ -3,14 +3,16 @@
 use crate::{Failure, organisation::read_file};
 use chrono::{DateTime, Utc};
 use domain::{
-    Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, SourceKey, Stage, TypeKey,
+    Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, SourceKey, TypeKey,
     config::{HandoffType, Source, SourceKind},
-    decide::start_clocks,
+    event::Occurrence,
+    opening::Opening,
     routing::{Match, Rules},
+    target,
 };
 use http::HeaderMap;
 use intake::connector::{self, Item};
-use std::{collections::BTreeMap, collections::BTreeSet, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 /// What a lead file says.
 #[derive(Debug)]
@@ -49,17 +51,9 @@ impl Lead {
         self.event.meeting_at
     }
 
-    /// Finds the hottest type it would open if nothing were known of it before.
-    pub(crate) fn triggers(&self, config: &Config) -> Option<TypeKey> {
-        let fires = |kind: &HandoffType| {
-            let mut on = kind.triggers.iter().filter(|trigger| trigger.on == self.event.name);
-            on.any(|trigger| {
-                let reaches = |level| self.event.score.is_some_and(|score| score >= level);
-                trigger.score_reaches.is_none_or(reaches)
-            })
-        };
-        let fired = config.types.iter().filter(|(_, kind)| fires(kind));
-        fired.max_by_key(|(_, kind)| kind.heat).map(|(key, _)| key.clone())
+    /// Finds the type it would open if nothing were known of it before.
+    pub(crate) fn triggers(&self, config: &Config, at: DateTime<Utc>) -> Option<TypeKey> {
+        target::triggered(config, &self.event, at, None).map(|(key, _)| key.clone())
     }
 
     /// Finds the pool the rules name for it, and why.
@@ -77,48 +71,20 @@ impl Lead {
     fn opening(
         &self,
         config: &Config,
-        (key, kind): (&TypeKey, &HandoffType),
+        kind: (&TypeKey, &HandoffType),
         at: DateTime<Utc>,
     ) -> (Handoff, Package) {
-        let mut package = Package::default();
-        package.absorb(&self.event, self.source.as_str(), at);
-        let handoff = Handoff {
-            id: HandoffId::default(),
-            version: 0,
-            kind: key.clone(),
-            lane: kind.lane.clone(),
-            claim: String::new(),
-            journey: JourneyId::default(),
-            stage: Stage::Opened,
-            mode: kind.mode,
-            config: config.version,
-            source: self.source.clone(),
-            from: kind.from.clone(),
-            to: kind.to.clone(),
-            heat: kind.heat,
-            sender: None,
-            owner: None,
-            pool: None,
-            rule: None,
-            had: Vec::new(),
-            score: self.event.score,
-            amount: self.event.amount.clone(),
-            completeness: package.completeness(&kind.fields).percent,
-            triggered_at: at,
-            opened_at: at,
-            assigned_at: None,
-            accepted_at: None,
-            first_touch_at: None,
-            response_credit: None,
-            closed_at: None,
-            meeting_at: self.event.meeting_at,
-            clocks: start_clocks(kind, config, None, at, self.event.meeting_at),
-            routing: None,
+        let opening = Opening {
+            event: &self.event,
+            source: &self.source,
+            said_by: self.source.as_str(),
+            occurred: Occurrence { at, suspect: false },
+            config,
+            kind,
             previous: None,
-            outcome: None,
-            flags: BTreeSet::new(),
+            now: at,
         };
-        (handoff, package)
+        opening.handoff(HandoffId::default(), JourneyId::default(), String::new())
     }
 }
 
@@ -155,7 +121,8 @@ mod tests {
 
     fn check(body: &str, expected: Result<Option<&str>, &str>) {
         let config = Organisation::sample(PUBLIC_URL).unwrap().config;
-        let triggered = Lead::parse(body, &config).map(|lead| lead.triggers(&config));
+        let triggered =
+            Lead::parse(body, &config).map(|lead| lead.triggers(&config, DateTime::UNIX_EPOCH));
         let expected = expected.map(|key| key.map(TypeKey::from)).map_err(str::to_owned);
         assert_eq!(triggered, expected, "{body}");
     }

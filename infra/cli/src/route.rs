@@ -78,7 +78,7 @@ impl<'a> Way<'a> {
     ) -> Result<Self, Failure> {
         let config = &organisation.config;
         let says = || Failure::TriggersNothing { event: lead.says().to_owned() };
-        let kind = wanted.cloned().or_else(|| lead.triggers(config)).ok_or_else(says)?;
+        let kind = wanted.cloned().or_else(|| lead.triggers(config, at)).ok_or_else(says)?;
         let matching = lead.matching(config, (&kind, organisation.kind(&kind)?), at);
         let rules = asked(config, &kind, &matching);
         let pool = matching.won.map(|(_, pool, _)| pool);

@@ -18,6 +18,7 @@ pub mod ids;
 mod ladder;
 pub mod money;
 pub mod notice;
+pub mod opening;
 pub mod package;
 pub mod rollup;
 pub mod routing;

@@ -7,13 +7,24 @@
 
 mod bounds;
 
+pub use bounds::VALUE_BYTES_MAX;
+
 use crate::{config::FieldRule, event::SourceEvent, subject::Subject};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// The field that says where a handoff came from.
 const SOURCE: &str = "source";
+
+/// What it says of a handoff that a person opened, unless they say better.
+pub const BY_HAND: &str = "by hand";
+
+/// The field that names the person, as the subject does.
+const CONTACT: &str = "contact";
 
 /// One value of a package.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,9 +49,29 @@ pub struct Package {
     /// When each part of the subject was so, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub subject_at: BTreeMap<String, i64>,
+    /// The handoff's version that wrote it, so that an older copy never replaces a newer one.
+    #[serde(default)]
+    pub version: u64,
     /// Whether something that was said was too long to be kept whole.
     #[serde(default, skip_serializing_if = "is_false")]
     pub shortened: bool,
+}
+
+/// What became of what was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The fields whose value changed, in order.
+    pub changed: Vec<String>,
+    /// The fields of which something newer was known.
+    pub overtaken: BTreeSet<String>,
+}
+
+/// What became of one value.
+enum Taken {
+    Changed,
+    Known,
+    Overtaken,
+    NoRoom,
 }
 
 /// How much of a template a package fills.
@@ -53,8 +84,8 @@ pub struct Completeness {
 }
 
 impl Package {
-    /// Takes what an event says; returns the names of the fields that changed.
-    pub fn absorb(&mut self, event: &SourceEvent, by: &str, at: DateTime<Utc>) -> Vec<String> {
+    /// Takes what an event says.
+    pub fn absorb(&mut self, event: &SourceEvent, by: &str, at: DateTime<Utc>) -> Told {
         self.learn(&event.subject, |_| at.timestamp_millis());
         let mut said = event.fields.clone();
         let mut say = |name: &str, value: Option<serde_json::Value>| {
@@ -67,31 +98,62 @@ impl Package {
         say("meeting_at", event.meeting_at.map(|at| at.to_rfc3339().into()));
         say("company", event.subject.company.clone().map(Into::into));
         say("country", event.subject.country.clone().map(Into::into));
-        say("contact", self.contact().map(Into::into));
         if !self.values.contains_key(SOURCE) {
-            say(SOURCE, Some(by.into()));
+            let from = if event.opened_by.is_some() { BY_HAND } else { by };
+            say(SOURCE, Some(from.into()));
         }
-        self.put(said, by, at)
+        let mut told = self.put(said, by, at);
+        told.changed.extend(self.derive_contact(by).then(|| CONTACT.to_owned()));
+        told
     }
 
-    /// Takes values by field; empty ones say nothing, older ones lose; returns the names of those
-    /// that changed. A value that is told again is as new as its last telling.
+    /// Takes values by field; empty ones say nothing, older ones lose. A value that is told again
+    /// is as new as its last telling. Where there is not room for all, the shortest are kept.
     pub fn put(
         &mut self,
         said: BTreeMap<String, serde_json::Value>,
         by: &str,
         at: DateTime<Utc>,
-    ) -> Vec<String> {
-        let mut changed = Vec::new();
+    ) -> Told {
+        let mut told = Told::default();
         let mut size = self.size();
+        let mut fitted = Vec::new();
         for (name, value) in said.into_iter().filter(|(_, value)| says_something(value)) {
-            let name = bounds::name(&name);
             let (value, cut) = bounds::value(value);
-            if self.take(&name, Value { value, by: by.to_owned(), at }, &mut size) {
-                self.shortened |= cut;
-                changed.push(name);
+            let value = Value { value, by: by.to_owned(), at };
+            let name = bounds::name(&name);
+            fitted.push((bounds::size(&name, &value), name, value, cut));
+        }
+        fitted.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, name, value, cut) in fitted {
+            match self.take(&name, value, &mut size) {
+                Taken::Changed => {
+                    self.shortened |= cut;
+                    told.changed.push(name);
+                }
+                Taken::Overtaken => {
+                    told.overtaken.insert(name);
+                }
+                Taken::Known | Taken::NoRoom => {}
             }
         }
+        told.changed.sort();
+        told
+    }
+
+    /// Writes the contact as the subject now names them, as new as the newest part of that; a
+    /// contact that was told later stands.
+    fn derive_contact(&mut self, by: &str) -> bool {
+        let newest = ["name", "email"].into_iter().filter_map(|part| self.subject_at.get(part));
+        let at = newest.max().copied().and_then(DateTime::from_timestamp_millis);
+        let (Some(contact), Some(at)) = (self.contact(), at) else { return false };
+        let value = serde_json::Value::from(contact);
+        let known = self.values.get(CONTACT);
+        if known.is_some_and(|known| known.at > at || (known.at == at && known.value == value)) {
+            return false;
+        }
+        let changed = known.is_none_or(|known| known.value != value);
+        self.values.insert(CONTACT.to_owned(), Value { value, by: by.to_owned(), at });
         changed
     }
 
@@ -113,23 +175,25 @@ impl Package {
     }
 
     /// Takes one value if it is the newer; of two of one instant the greater stands, whichever came
-    /// first. Tells whether what is known changed.
-    fn take(&mut self, name: &str, said: Value, size: &mut usize) -> bool {
+    /// first.
+    fn take(&mut self, name: &str, said: Value, size: &mut usize) -> Taken {
         let rank = |value: &Value| (value.at, value.value.to_string(), value.by.clone());
         let known = self.values.get(name);
-        if known.is_some_and(|known| rank(&said) <= rank(known)) {
-            return false;
+        match known.map(|known| rank(&said).cmp(&rank(known))) {
+            Some(Ordering::Less) => return Taken::Overtaken,
+            Some(Ordering::Equal) => return Taken::Known,
+            Some(Ordering::Greater) | None => {}
         }
         let after =
             *size - known.map_or(0, |known| bounds::size(name, known)) + bounds::size(name, &said);
         if after > bounds::PACKAGE_BYTES_MAX {
             self.shortened = true;
-            return false;
+            return Taken::NoRoom;
         }
         *size = after;
         let changed = known.is_none_or(|known| known.value != said.value);
         self.values.insert(name.to_owned(), said);
-        changed
+        if changed { Taken::Changed } else { Taken::Known }
     }
 
     fn size(&self) -> usize {
@@ -140,10 +204,24 @@ impl Package {
     fn learn(&mut self, said: &Subject, at_ms: impl Fn(&str) -> i64) {
         let times = &mut self.subject_at;
         let (mut said, mut cut) = (said.clone(), false);
-        let parts = [&mut said.name, &mut said.email, &mut said.company, &mut said.country];
+        let parts = [
+            &mut said.crm,
+            &mut said.id,
+            &mut said.name,
+            &mut said.email,
+            &mut said.company,
+            &mut said.country,
+        ];
         for part in parts.into_iter().flatten() {
             let (kept, shortened) = bounds::part(part);
             (*part, cut) = (kept, cut || shortened);
+        }
+        for reference in &mut said.references {
+            let (system, id) = (&mut reference.system, &mut reference.id);
+            for text in [system, id] {
+                let (kept, shortened) = bounds::part(text);
+                (*text, cut) = (kept, cut || shortened);
+            }
         }
         self.shortened |= cut;
         self.subject.absorb(&said, |part, known, said| {
@@ -233,29 +311,56 @@ mod tests {
         in_order.put(said("fit", "high"), "a", at(2));
         let mut reversed = Package::default();
         reversed.put(said("fit", "high"), "a", at(2));
-        assert!(reversed.put(said("fit", "low"), "a", at(1)).is_empty());
+        let told = reversed.put(said("fit", "low"), "a", at(1));
+        assert!(told.changed.is_empty() && told.overtaken.contains("fit"));
         assert_eq!(in_order, reversed);
         assert_eq!(in_order.values["fit"].value, "high");
     }
 
     #[test]
     fn what_is_known_is_the_same_in_every_order() {
-        let tell = |package: &mut Package, name: &str, fit: &str, hour| {
-            let subject = Subject { name: Some(name.into()), ..Subject::default() };
-            let fields = said("fit", fit);
+        let tell = |package: &mut Package, (name, email, fit, hour): (&str, &str, &str, i64)| {
+            let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let subject = Subject { name: text(name), email: text(email), ..Subject::default() };
+            let mut fields = said("fit", fit);
+            fields.insert("source".to_owned(), "webinar".into());
             let event = SourceEvent { subject, fields, ..SourceEvent::default() };
-            package.absorb(&event, "crm", at(hour));
+            package.absorb(&event, &format!("source {hour}"), at(hour));
         };
-        let events = [("Dana", "low", 1), ("D. Hall", "high", 2), ("Dana", "low", 3)];
-        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let events = [
+            ("Dana", "a@b.example", "low", 1),
+            ("", "d@b.example", "high", 2),
+            ("Dana", "", "low", 3),
+        ];
+        let of = |order: [usize; 3]| {
             let mut package = Package::default();
-            for (name, fit, hour) in order.map(|place: usize| events[place]) {
-                tell(&mut package, name, fit, hour);
+            order.into_iter().for_each(|place| tell(&mut package, events[place]));
+            for value in package.values.values_mut().filter(|value| value.value == "webinar") {
+                value.by.clear();
             }
-            assert_eq!(package.values["fit"].value, "low", "{order:?}");
-            assert_eq!(package.values["fit"].at, at(3), "{order:?}");
-            assert_eq!(package.subject.name.as_deref(), Some("Dana"), "{order:?}");
+            package.values.get_mut("contact").into_iter().for_each(|value| value.by.clear());
+            package
+        };
+        let expected = of([0, 1, 2]);
+        assert_eq!(expected.values["contact"].value, "Dana <d@b.example>");
+        assert_eq!(
+            (&expected.values["fit"].value, expected.values["fit"].at),
+            (&"low".into(), at(3))
+        );
+        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            assert_eq!(of(order), expected, "{order:?}");
         }
+    }
+
+    #[test]
+    fn where_there_is_not_room_for_all_the_short_values_stay() {
+        let mut package = Package::default();
+        let mut said: BTreeMap<String, serde_json::Value> =
+            (0..20).map(|n| (format!("a{n}"), "v".repeat(30_000).into())).collect();
+        said.insert("score".to_owned(), 70.into());
+        let told = package.put(said, "crm", at(1));
+        assert!(package.shortened && package.values.contains_key("score"));
+        assert!((8..20).contains(&told.changed.len()), "{}", told.changed.len());
     }
 
     #[test]

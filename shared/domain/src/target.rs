@@ -9,6 +9,10 @@ use crate::{
     subject::{ObjectKind, Subject},
 };
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+/// The longest name of a deal or an account that stands in a claim as it is, in bytes.
+const CLAIM_BYTES_MAX: usize = 256;
 
 /// The last score that was observed, and when it was so.
 pub type Observation = Option<(i64, DateTime<Utc>)>;
@@ -60,7 +64,13 @@ pub fn claim_of(by: ClaimBy, subject: &Subject, journey: &JourneyId) -> String {
         ClaimBy::Account => Some(ObjectKind::Account),
     };
     match kind.and_then(|kind| subject.reference_of(kind)) {
-        Some(reference) => format!("{}:{}:{}", reference.object, reference.system, reference.id),
+        Some(reference) if reference.system.len() + reference.id.len() <= CLAIM_BYTES_MAX => {
+            format!("{}:{}:{}", reference.object, reference.system, reference.id)
+        }
+        Some(long) => {
+            let name = format!("{}:{}:{}", long.system.len(), long.system, long.id);
+            format!("{}:{}", long.object, hex::encode(Sha256::digest(name.as_bytes())))
+        }
         None => format!("journey:{journey}"),
     }
 }

@@ -66,15 +66,14 @@ impl Settler {
         older: &JourneyId,
         newer: &JourneyId,
     ) -> Result<Vec<MovedHandoff>, SettleError> {
-        let mut taken = BTreeSet::new();
         let mut moved = Vec::new();
         for handoff in self.open_handoffs(newer).await? {
             let by_journey = handoff.claim == format!("journey:{newer}");
             let (from, to) = match by_journey {
                 false => (String::new(), NewClaim::None),
+                // One claim has one holder, so no two of these are of one lane.
                 true => {
-                    let first = taken.insert(handoff.lane.clone());
-                    let to = self.claimed_by(origin, config, (&handoff, first), older).await?;
+                    let to = self.claimed_by(origin, config, &handoff, older).await?;
                     (handoff.claim.clone(), to)
                 }
             };
@@ -96,13 +95,12 @@ impl Settler {
         &self,
         origin: &Origin,
         config: &Config,
-        (handoff, first): (&Handoff, bool),
+        handoff: &Handoff,
         older: &JourneyId,
     ) -> Result<NewClaim, SettleError> {
         let claim = format!("journey:{older}");
         let held = self.store.claim_of(&handoff.lane, &claim).await?;
         let holder = match held.open {
-            _ if !first => return Ok(NewClaim::None),
             None => return Ok(NewClaim::Free(claim, held.count)),
             Some(holder) => self.store.handoff(&holder).await?,
         };

@@ -4,8 +4,8 @@
 //! journeys, hold the same claims and join the same handoffs. An event is settled by reading what
 //! it is about, deciding, and one transaction; a lost race is settled again on the new truth. What
 //! must stay true: **the same event again changes nothing**, because its duplicate key is marked in
-//! the transaction that does what it says, and what is stored does not depend on the order in which
-//! events came.
+//! the transaction that does what it says; and of two values the newer stands, whichever came
+//! first.
 
 mod journey;
 mod opening;
@@ -42,6 +42,9 @@ pub struct Origin {
     pub cause: String,
     /// When it came in.
     pub received_at: DateTime<Utc>,
+    /// Whether a person typed it: they can be asked to say it better, so nobody is merged by it and
+    /// no key is used twice.
+    pub by_hand: bool,
 }
 
 /// What one event came to.
@@ -68,6 +71,12 @@ pub enum SettleError {
     /// There is no configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A person named somebody who is two people here.
+    #[error("This names two people who are known apart: name one of them.")]
+    TwoPeople,
+    /// A person's key was used for something else.
+    #[error("This key was used for something else.")]
+    KeyReused,
     /// Every race was lost.
     #[error("Others kept changing what event {0} is about: it is settled later.")]
     Busy(String),
@@ -79,8 +88,8 @@ impl Settler {
         Self { store, configs, clock, ids }
     }
 
-    /// Settles one event. One duplicate key with two contents is two events: the second is kept
-    /// under a key of its own and the handoff is flagged.
+    /// Settles one event. One duplicate key with two contents is two events of a source: the second
+    /// is kept under a key of its own and the handoff is flagged.
     ///
     /// # Errors
     /// `Store` with `Refused` when it will never be taken as it is; anything else means later.
@@ -97,6 +106,9 @@ impl Settler {
         for _ in 0..TRIES {
             let whose = self.whose(&event).await?;
             if let Whose::Several(journeys) = whose {
+                if origin.by_hand {
+                    return Err(SettleError::TwoPeople);
+                }
                 self.merge(origin, journeys).await?;
                 continue;
             }
@@ -125,6 +137,7 @@ impl Settler {
         match self.store.seen(&origin.source, &event.key).await? {
             None => return Ok(Standing::New(Box::new(event.clone()), false)),
             Some(seen) if same(&seen) => return Ok(Standing::Done(seen.handoff)),
+            Some(_) if origin.by_hand => return Err(SettleError::KeyReused),
             Some(_) => {}
         }
         let key = format!("{}#{}", event.key, event.fingerprint);

@@ -1,21 +1,18 @@
 //! What an event comes to: it opens a handoff, joins the one that holds the claim, or tells what
 //! is known more.
 
-use crate::{Effect, Origin, SettleError, Settler, Whose};
+use crate::{Effect, Origin, SettleError, Settler, Whose, telling::Changed};
 use chrono::{DateTime, Utc};
 use domain::{
     About, Command, Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, TypeKey,
     commit::Lineage,
     config::{ClaimBy, HandoffType},
-    decide::start_clocks,
     event::Occurrence,
-    handoff::{Flag, Routing},
-    stage::Stage,
+    handoff::Flag,
     subject::Reference,
     target::{self, Observation},
 };
-use std::collections::BTreeSet;
-use store::{Claim, Observed, Opening, Stored, Write};
+use store::{Claim, Observed, Opening, StoreError, Stored, Write};
 
 /// The property whose last value is kept for crossings.
 const SCORE: &str = "score";
@@ -116,7 +113,20 @@ impl Settler {
             }),
         };
         let id = HandoffId(self.ids.ulid(reading.now));
-        let (handoff, package) = new_handoff(reading, &id, (key, kind), (journey, claim), previous);
+        let beginning = domain::opening::Opening {
+            event: reading.event,
+            source: &reading.origin.source,
+            said_by: &reading.origin.said_by,
+            occurred: reading.occurred,
+            config: reading.config,
+            kind: (key, kind),
+            previous: previous
+                .as_ref()
+                .map(|(handoff, package)| (&handoff.record, &package.record)),
+            now: reading.now,
+        };
+        let (mut handoff, package) = beginning.handoff(id.clone(), journey, claim);
+        handoff.flags.extend(reading.conflict.then_some(Flag::Conflict));
         let write = Write::open(handoff, self.by(reading.origin), reading.now, reading.config)
             .with_package(Stored::new(package))
             .observes(reading.score_to_keep.clone());
@@ -135,6 +145,8 @@ impl Settler {
         Ok(Some(self.store.handoff_and_package(&latest.id).await?))
     }
 
+    /// Joins the handoff that holds the claim; one that closed since the claim was read makes the
+    /// event be looked at again.
     async fn join(
         &self,
         reading: &Reading<'_>,
@@ -142,8 +154,10 @@ impl Settler {
         open: &HandoffId,
     ) -> Result<Effect, SettleError> {
         let command = Command::Join { kind: key.clone(), at: reading.occurred.at };
-        self.change(reading, open, Some(command), "joined").await?;
-        Ok(Effect::Joined(open.clone()))
+        match self.change(reading, open, Some(command), "joined").await? {
+            Changed::Closed => Err(StoreError::Conflict.into()),
+            Changed::Yes | Changed::No => Ok(Effect::Joined(open.clone())),
+        }
     }
 }
 
@@ -152,75 +166,6 @@ impl Reading<'_> {
     pub(crate) fn done(&self, write: Write, effect: &str) -> Write {
         write.done(&self.origin.source, &self.event.key, effect, &self.event.fingerprint)
     }
-
-    fn flags(&self, package: &Package) -> BTreeSet<Flag> {
-        let suspect = self.occurred.suspect.then_some(Flag::TimeSuspect);
-        let thin = self.event.thin.then_some(Flag::ReadBack);
-        let conflict = self.conflict.then_some(Flag::Conflict);
-        let shortened = package.shortened.then_some(Flag::Shortened);
-        [suspect, thin, conflict, shortened].into_iter().flatten().collect()
-    }
-}
-
-/// Makes a handoff of the event that opens it; it starts from the package of the one before it.
-fn new_handoff(
-    reading: &Reading<'_>,
-    id: &HandoffId,
-    (key, kind): (&TypeKey, &HandoffType),
-    (journey, claim): (JourneyId, String),
-    previous: Option<(Stored<Handoff>, Stored<Package>)>,
-) -> (Handoff, Package) {
-    let Reading { event, config, occurred, now, .. } = *reading;
-    let mut package = Package::default();
-    package.absorb(event, &reading.origin.said_by, occurred.at);
-    if let Some((_, earlier)) = &previous {
-        package.inherit(earlier);
-    }
-    let passed_on = previous.as_ref().filter(|(handoff, _)| handoff.to == kind.from);
-    let named = event.owner_email.as_deref().and_then(|email| config.person_by_email(email));
-    let sender = passed_on.and_then(|(handoff, _)| handoff.owner.clone()).or(named.cloned());
-    let handoff = Handoff {
-        id: id.clone(),
-        version: 0,
-        kind: key.clone(),
-        lane: kind.lane.clone(),
-        claim,
-        journey,
-        stage: Stage::Opened,
-        mode: kind.mode,
-        config: config.version,
-        source: reading.origin.source.clone(),
-        from: kind.from.clone(),
-        to: kind.to.clone(),
-        heat: kind.heat,
-        sender: event.opened_by.clone().or(sender),
-        owner: None,
-        pool: None,
-        rule: None,
-        had: Vec::new(),
-        score: event.score,
-        amount: event.amount.clone(),
-        completeness: package.completeness(&kind.fields).percent,
-        triggered_at: occurred.at,
-        opened_at: now,
-        assigned_at: None,
-        accepted_at: None,
-        first_touch_at: None,
-        response_credit: None,
-        closed_at: None,
-        meeting_at: event.meeting_at,
-        clocks: start_clocks(kind, config, None, occurred.at, event.meeting_at),
-        routing: Some(Routing {
-            reason: "new".to_owned(),
-            since: now,
-            retry_at: now + config.organisation.reroute_every.elapsed(),
-            pool: None,
-        }),
-        previous: previous.map(|(handoff, _)| handoff.id.clone()),
-        outcome: None,
-        flags: reading.flags(&package),
-    };
-    (handoff, package)
 }
 
 /// Makes the observation to store: only a newer score replaces the last one; of two at one instant

@@ -4,9 +4,19 @@
 use crate::{Effect, SettleError, Settler, journey::LOOKED_AT, opening::Reading};
 use domain::{
     Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal, decide::decide,
-    handoff::Flag, target,
+    handoff::Flag, package::Told, target,
 };
 use store::Write;
+
+/// What an event did to a handoff.
+pub(crate) enum Changed {
+    /// It changed.
+    Yes,
+    /// It knew all that.
+    No,
+    /// It closed before the event could join it.
+    Closed,
+}
 
 impl Settler {
     /// Tells the handoff of the journey that an event is about; nothing, when there is none.
@@ -24,21 +34,24 @@ impl Settler {
             target::command(reading.config, &newest_first, reading.event, reading.occurred.at);
         let Some((handoff, command)) = about else { return self.keep_score(reading).await };
         match self.change(reading, &handoff.id, command, "updated").await? {
-            true => Ok(Effect::Updated(handoff.id.clone())),
-            false => self.keep_score(reading).await,
+            Changed::Yes => Ok(Effect::Updated(handoff.id.clone())),
+            Changed::No | Changed::Closed => self.keep_score(reading).await,
         }
     }
 
     /// Changes a stored handoff by an event: its package, what is known of it, and what the command
-    /// decides. False when the event changes nothing.
+    /// decides.
     pub(crate) async fn change(
         &self,
         reading: &Reading<'_>,
         id: &HandoffId,
         command: Option<Command>,
         effect: &str,
-    ) -> Result<bool, SettleError> {
+    ) -> Result<Changed, SettleError> {
         let (handoff, mut package) = self.store.handoff_and_package(id).await?;
+        if matches!(command, Some(Command::Join { .. })) && !handoff.stage.is_open() {
+            return Ok(Changed::Closed);
+        }
         let pinned = self.configs.version(handoff.config).await?;
         let facts = Facts { active: reading.config, pinned: &pinned.config };
         let before = package.clone();
@@ -50,18 +63,18 @@ impl Settler {
             _ => Vec::new(),
         };
         if changes.is_empty() && package.record == before.record && learned.is_empty() {
-            return Ok(false);
+            return Ok(Changed::No);
         }
         let by = self.by(reading.origin);
         let mut write = Write::change(&handoff, changes, by, reading.now, reading.config)
             .observes(reading.score_to_keep.clone())
             .learns(learned)
-            .personal("told", told.into());
+            .personal("told", told.changed.into());
         if package.record != before.record {
             write = write.with_package(package);
         }
         self.store.commit(reading.done(write, effect)).await?;
-        Ok(true)
+        Ok(Changed::Yes)
     }
 
     /// Keeps the last score of somebody about whom nothing changes.
@@ -78,13 +91,13 @@ impl Settler {
 fn changes(
     handoff: &Handoff,
     command: Option<Command>,
-    (package, told): (&Package, &[String]),
+    (package, told): (&Package, &Told),
     facts: Facts<'_>,
     reading: &Reading<'_>,
 ) -> Vec<Change> {
     let (event, now) = (reading.event, reading.now);
-    // What the package did not take was said later by something newer.
-    let news = |name: &str| told.iter().any(|told| told == name);
+    // Of what was overtaken something newer is known already.
+    let news = |name: &str| !told.overtaken.contains(name);
     let score = event.score.filter(|_| news("score"));
     let amount = event.amount.clone().filter(|_| news("amount"));
     let meeting_at = event.meeting_at.filter(|_| news("meeting_at"));

@@ -47,9 +47,15 @@ pub enum StoreError {
         /// What it said.
         reason: String,
     },
-    /// The table refused the request itself: a mistake of this software.
-    #[error("the table refused the request ({reason})")]
+    /// The table will never take what was to be written.
+    #[error("the table refused what was to be written ({reason})")]
     Refused {
+        /// What it said.
+        reason: String,
+    },
+    /// The table is not there, or not for this function: a mistake of the deployment.
+    #[error("the table cannot be used ({reason}): look at its name and the function's role")]
+    Barred {
         /// What it said.
         reason: String,
     },
@@ -76,12 +82,12 @@ impl StoreError {
             Some("ConditionalCheckFailedException" | "TransactionConflictException") => {
                 Self::Conflict
             }
+            Some("ValidationException") => Self::Refused { reason },
             Some(
-                "ValidationException"
-                | "ResourceNotFoundException"
+                "ResourceNotFoundException"
                 | "AccessDeniedException"
                 | "IdempotentParameterMismatchException",
-            ) => Self::Refused { reason },
+            ) => Self::Barred { reason },
             _ => Self::Unavailable { reason },
         }
     }

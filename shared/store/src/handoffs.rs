@@ -281,8 +281,7 @@ impl Store {
             transaction.mark_seen(self, attempt, (source, key, seen), write.commit.at)?;
         }
         if let Some(package) = &write.package {
-            let item = package.write("package", &keys::package(&write.after.id))?;
-            transaction.put(self, Guard::Changed, item, None)?;
+            self.write_package(&mut transaction, package, &write.after)?;
         }
         for observed in &write.observed {
             self.observe(&mut transaction, observed)?;
@@ -295,6 +294,24 @@ impl Store {
         }
         self.move_owner(&mut transaction, write)?;
         Ok(transaction)
+    }
+
+    /// Writes the package, if it is as it was read: state and package are read together and yet not
+    /// at one instant, so the state's version alone does not tell.
+    fn write_package(
+        &self,
+        transaction: &mut Transaction,
+        package: &Stored<Package>,
+        after: &Handoff,
+    ) -> Result<(), StoreError> {
+        let next = Package { version: after.version, ..package.record.clone() };
+        let item = package.with(next).write("package", &keys::package(&after.id))?;
+        let condition = match package.record.version {
+            0 => ("attribute_not_exists(version) OR version = :was", number(0)),
+            was => ("version = :was", number(was)),
+        };
+        let condition = Some((condition.0, vec![(":was", condition.1)]));
+        transaction.put(self, Guard::Changed, item, condition)
     }
 
     /// Writes the state, on condition of its version, and the history entry.

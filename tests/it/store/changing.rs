@@ -59,6 +59,8 @@ async fn a_change_takes_its_package_and_its_personal_words_along() {
         .personal("nothing", json!(null));
     assert_eq!((write.after().version, write.entry().version), (2, 2));
     store.commit(write).await.unwrap();
+    assert_eq!(told.version, 1, "written by the opening");
+    told.record.version = 2;
     assert_eq!(store.package(&read.id).await.unwrap(), told);
     let entry = store.commit_at(&read.id, 2).await.unwrap();
     assert_eq!(entry.personal.len(), 1);

@@ -31,7 +31,10 @@ use local::{Parts, Setup, assembly, sample::ORGANISATION};
 use runtime::Clock;
 use std::{
     collections::BTreeSet,
-    sync::{LazyLock, Mutex},
+    sync::{
+        LazyLock, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use store::{By, Due, Opening, Store, StoreError, Stored, Write, create_table};
 use tests::faults::{Fault, faulty};
@@ -69,11 +72,22 @@ where
     F: FnOnce(Store) -> R + Send + 'static,
     R: Future<Output = ()>,
 {
+    before_the(1, operation, parts, deed)
+}
+
+/// Reaches the same table through a client before whose nth such request somebody else does
+/// something.
+pub(crate) fn before_the<F, R>(nth: u32, operation: &'static str, parts: &Parts, deed: F) -> Store
+where
+    F: FnOnce(Store) -> R + Send + 'static,
+    R: Future<Output = ()>,
+{
     // Their client is their own: the connections of this one stand still until they are done.
     let other = assembly::environment(parts).store();
-    let deed = Mutex::new(Some(deed));
+    let (deed, seen) = (Mutex::new(Some(deed)), AtomicU32::new(0));
     spoiled(parts, move |asked, _| {
-        let due = (asked == operation).then(|| deed.lock().unwrap().take()).flatten();
+        let is_it = asked == operation && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+        let due = is_it.then(|| deed.lock().unwrap().take()).flatten();
         if let Some(deed) = due {
             let other = other.clone();
             let done = std::thread::spawn(move || {

@@ -34,17 +34,13 @@ impl Desk {
             None => format!("open:{}", self.ids.ulid(now)),
         };
         event.fingerprint = fingerprint(&event, person.as_str());
-        let source = SourceKey::from(DESK);
-        let seen = self.store.seen(&source, &event.key).await?;
-        if seen.is_some_and(|seen| seen.fingerprint != event.fingerprint) {
-            return Err(Fault::KeyReused);
-        }
         let origin = Origin {
             actor: Actor::Person(person.clone()),
-            source,
+            source: SourceKey::from(DESK),
             said_by: person.to_string(),
             cause: DESK.to_owned(),
             received_at: now,
+            by_hand: true,
         };
         let settled = self.settler.settle(&origin, &event).await.map_err(fault)?;
         self.opened(settled).await
@@ -55,9 +51,8 @@ impl Desk {
         let (status, effect, id) = match settled {
             Effect::Opened(id) => (StatusCode::CREATED, "opened", id),
             Effect::Joined(id) => (StatusCode::OK, "joined", id),
-            Effect::Updated(id) => (StatusCode::OK, "updated", id),
             Effect::Duplicate(Some(id)) => (StatusCode::OK, "duplicate", id),
-            Effect::Duplicate(None) | Effect::Ignored => {
+            Effect::Updated(_) | Effect::Duplicate(None) | Effect::Ignored => {
                 let nothing = "Nothing opened: its type was switched off meanwhile.";
                 return Err(Fault::Conflict(nothing.to_owned()));
             }
@@ -82,12 +77,15 @@ fn location(id: &HandoffId) -> Option<HeaderValue> {
 
 fn fault(error: SettleError) -> Fault {
     match error {
-        SettleError::Store(StoreError::Refused { .. }) => {
+        SettleError::Store(StoreError::Refused { reason }) => {
+            tracing::warn!(reason, "what a person said cannot be kept");
             let long = "This is more than can be kept: say it shorter.";
             Fault::Malformed(long.to_owned())
         }
         SettleError::Store(error) => error.into(),
         SettleError::Config(error) => error.into(),
+        SettleError::KeyReused => Fault::KeyReused,
+        SettleError::TwoPeople => Fault::Conflict(SettleError::TwoPeople.to_string()),
         SettleError::Busy(_) => {
             Fault::NotNow("Others keep changing what this is about: try again.".to_owned())
         }

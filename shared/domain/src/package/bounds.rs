@@ -1,14 +1,14 @@
 //! What fits into a package: one row of the table, which takes 400 KB and 32 levels.
 //!
-//! Nothing is refused for its size, because a lead that is not followed up is worse than a text that
-//! is cut: the receipt keeps the bytes as they came, and the handoff is flagged. What must stay
-//! true: whatever comes in, what is kept can be stored.
+//! A source's event is not refused for its size, because a lead that is not followed up is worse
+//! than a text that is cut: the receipt keeps the bytes as they came, and the handoff is flagged.
+//! What must stay true: whatever comes in, what is kept can be stored.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The longest value that is kept whole, in bytes of JSON.
-const VALUE_BYTES_MAX: usize = 32 * 1024;
+pub const VALUE_BYTES_MAX: usize = 32 * 1024;
 
 /// The longest name of a field that is kept whole, in bytes.
 const NAME_BYTES_MAX: usize = 200;
@@ -33,7 +33,7 @@ pub(super) fn value(said: Value) -> (Value, bool) {
     };
     let text = match said {
         Value::String(text) => text,
-        short if short.to_string().len() <= VALUE_BYTES_MAX => return (short, false),
+        short if stored(&short) <= VALUE_BYTES_MAX => return (short, false),
         long => long.to_string(),
     };
     let (text, cut) = cut(text, VALUE_BYTES_MAX);
@@ -43,6 +43,9 @@ pub(super) fn value(said: Value) -> (Value, bool) {
 /// Makes a field's name one that can be stored; a long one keeps its beginning and is told apart by
 /// a hash.
 pub(super) fn name(said: &str) -> String {
+    if said.is_empty() {
+        return "unnamed".to_owned();
+    }
     if said.len() <= NAME_BYTES_MAX {
         return said.to_owned();
     }
@@ -55,9 +58,22 @@ pub(super) fn part(said: &str) -> (String, bool) {
     cut(said.to_owned(), PART_BYTES_MAX)
 }
 
-/// Tells how much a value takes, in bytes, roughly: its name, itself, and where it is from.
+/// Tells how much a value takes, in bytes as the table counts them: its name, itself, and where it
+/// is from.
 pub(super) fn size(name: &str, value: &super::Value) -> usize {
-    name.len() + value.value.to_string().len() + value.by.len() + 64
+    name.len() + stored(&value.value) + value.by.len() + 64
+}
+
+fn stored(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Number(_) => 21,
+        Value::String(text) => text.len(),
+        Value::Array(list) => 3 + list.iter().map(|one| 1 + stored(one)).sum::<usize>(),
+        Value::Object(map) => {
+            3 + map.iter().map(|(name, one)| 1 + name.len() + stored(one)).sum::<usize>()
+        }
+    }
 }
 
 fn cut(text: String, bytes_max: usize) -> (String, bool) {
@@ -96,7 +112,7 @@ mod tests {
         for plain in [json!("a"), json!(7.5), json!({ "a": [1, { "b": null }] }), json!(0)] {
             assert_eq!(value(plain.clone()), (plain, false));
         }
-        assert_eq!(name("budget"), "budget");
+        assert_eq!((name("budget").as_str(), name("").as_str()), ("budget", "unnamed"));
     }
 
     #[test]
