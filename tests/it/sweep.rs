@@ -1,11 +1,20 @@
-//! A sweep among others: what it does about a handoff that keeps changing under its hands.
+//! A sweep among others: what it does about a handoff that keeps changing under its hands, and what
+//! it costs where much is open and little is due.
 
+use crate::store::{fresh, lead, open};
 use chrono::{DateTime, Duration, Utc};
-use domain::{Change, HandoffId};
+use domain::{
+    Change, Handoff, HandoffId,
+    decide::{Targets, start_clocks},
+};
+use local::{assembly, sample::ORGANISATION};
+use runtime::{Clock, Configs, Ids};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use store::Used;
+use sweep::Sweep;
 use tests::{
     Setting, World,
     faults::{Fault, faulty},
@@ -81,4 +90,69 @@ async fn a_handoff_that_loses_every_race_is_not_tried_without_a_pause_and_the_sw
     let late = lateness_seconds(&world, &id, due).await;
     assert!(late.is_some_and(|late| late <= 311), "{late:?}");
     world.read_mail();
+}
+
+/// How many handoffs are open besides those that are due, unless `HANDOFF_OPEN` says otherwise.
+const OPEN: usize = 300;
+
+/// How many are due, each with its reminder, at the sweep's start.
+const DUE: usize = 100;
+
+/// Opens `ahead` handoffs that are due in a day and [`DUE`] whose reminder is due, sweeps once, and
+/// returns what that used: reads, and writes.
+async fn what_a_sweep_uses(ahead: usize) -> (Used, Used) {
+    let (store, parts) = fresh().await;
+    let (clock, _hand) = Clock::hand("2026-01-05T09:30:00Z".parse().unwrap());
+    let wiring = assembly::Wiring { clock: clock.clone(), ids: Ids::seeded(1), abreast: 1 };
+    let config = assembly::establish(&store, ORGANISATION, &wiring).await.unwrap();
+    let kind = &config.types["hot_lead"];
+    let at = |id: String, triggered_at: DateTime<Utc>| {
+        let times = (triggered_at, None);
+        let clocks = start_clocks(kind, &config, None, times, &Targets::new());
+        let owner = Some("amara".into());
+        Handoff { triggered_at, clocks, owner, routing: None, ..lead(&id) }
+    };
+    for number in 0..ahead {
+        open(&store, &at(format!("ahead-{number}"), clock.now() + Duration::days(1))).await;
+    }
+    for number in 0..DUE {
+        open(&store, &at(format!("due-{number}"), clock.now() - Duration::seconds(270))).await;
+    }
+    let environment = assembly::environment(&parts);
+    let sweeping = environment.store();
+    let plans = Configs::new(sweeping.clone());
+    plans.active(clock.now()).await.unwrap();
+    let meter = sweeping.meter().clone();
+    let sweep = Sweep::new(sweeping, plans, clock.clone(), Ids::seeded(2), environment.bus(), 1);
+    meter.take();
+    // The horizon is over, so that it does not wait for what comes next.
+    let report = sweep.handle(clock.now() - Duration::minutes(2)).await.unwrap();
+    assert_eq!(report.acted, DUE);
+    let by_request = meter.read();
+    let sum = |writes: bool| {
+        by_request.values().filter(|used| (used.write_units > 0.0) == writes).fold(
+            Used::default(),
+            |sum, one| Used {
+                requests: sum.requests + one.requests,
+                read_units: sum.read_units + one.read_units,
+                write_units: sum.write_units + one.write_units,
+            },
+        )
+    };
+    (sum(false), sum(true))
+}
+
+#[tokio::test]
+async fn a_sweep_costs_what_is_due_and_nothing_of_what_is_open() {
+    let many = std::env::var("HANDOFF_OPEN").ok().and_then(|many| many.parse().ok());
+    let many = many.unwrap_or(OPEN);
+    let (few_reads, few_writes) = what_a_sweep_uses(0).await;
+    let (many_reads, many_writes) = what_a_sweep_uses(many).await;
+    println!("{DUE} due: {few_reads:?} {few_writes:?}; with {many} more open: {many_reads:?}");
+    assert_eq!(few_reads, many_reads, "reads grow with what is open");
+    assert_eq!(few_writes, many_writes);
+    // A hundred states a request; the index is asked before and after.
+    assert!(many_reads.requests <= 20, "{many_reads:?}");
+    let each = many_writes.write_units / DUE as f64;
+    assert!(each <= 8.0, "{each} write units a step");
 }

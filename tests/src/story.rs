@@ -72,6 +72,10 @@ impl Stage {
                     let at = (now + span_of(value)).to_rfc3339();
                     data.insert("meeting_at".into(), at.into());
                 }
+                "amount" => {
+                    let minor = value.parse::<i64>().unwrap_or_default();
+                    data.insert(name.into(), json!({ "minor": minor, "currency": "EUR" }));
+                }
                 "country" => subject["country"] = value.into(),
                 "deal" | "contact" => {
                     let other = json!([{ "system": "hubspot", "object": name, "id": value }]);
@@ -158,6 +162,19 @@ impl Stage {
             "  {} {}, owner {owner}, {} % complete, version {}",
             handoff.kind, handoff.stage, handoff.completeness, handoff.version
         );
+        if let Some(pause) = handoff.paused() {
+            let until = pause.until.format("%a %d %b %H:%M:%S");
+            let _ = writeln!(self.transcript, "  paused until {until}: {}", pause.reason);
+        }
+        for task in &handoff.tasks {
+            let by = task.due_at.format("%a %d %b %H:%M:%S");
+            let _ = writeln!(self.transcript, "  task {}: {}, due {by}", task.name, task.state);
+        }
+        if let Some(overlap) = &handoff.overlap {
+            let until = overlap.until.map(|at| at.format("%a %d %b %H:%M:%S").to_string());
+            let until = until.unwrap_or_else(|| "the meeting".to_owned());
+            let _ = writeln!(self.transcript, "  beside: {} until {until}", overlap.who);
+        }
         for clock in &handoff.clocks {
             let _ = writeln!(
                 self.transcript,

@@ -1,16 +1,19 @@
 //! Starting, cranking and inspecting a world.
 
 use crate::errors::Errors;
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use domain::{Config, Handoff, HandoffId};
 use http::{Request, Response};
 use local::{
-    Cloud, OutboxEntry, Parts, Sent, Setup,
+    Cloud, OutboxEntry, Parts, Schedule, ScheduledFunction, Sent, Setup,
     assembly::{self, Meters, Wiring},
+    handler,
     sample::{ORGANISATION, PUBLIC_URL, Sender},
 };
 use runtime::{Clock, Environment, Ids};
+use serde_json::Value;
 use store::Store;
 
 /// What a world starts from.
@@ -21,12 +24,22 @@ pub struct Setting {
     pub organisation: String,
     /// What its ids are drawn from.
     pub seed: u64,
+    /// How many schedules run the sweep, each every minute.
+    pub sweeps: usize,
+    /// Which ticks of them are lost.
+    pub lost: fn(DateTime<Utc>) -> bool,
 }
 
 impl Default for Setting {
     /// The sample organisation on a Monday morning.
     fn default() -> Self {
-        Self { at: time("2026-01-05T09:30:00Z"), organisation: ORGANISATION.to_owned(), seed: 1 }
+        Self {
+            at: time("2026-01-05T09:30:00Z"),
+            organisation: ORGANISATION.to_owned(),
+            seed: 1,
+            sweeps: 1,
+            lost: |_| false,
+        }
     }
 }
 
@@ -75,8 +88,24 @@ impl World {
         let config = assembly::establish(&store, &setting.organisation, &wiring)
             .await
             .expect("the configuration is good");
-        let (functions, meters) = assembly::metered(&change(plain), &wiring);
-        let schedules = assembly::schedules(&config);
+        let (mut functions, meters) = assembly::metered(&change(plain), &wiring);
+        let (sweep, lost) = (functions.sweep.clone(), setting.lost);
+        functions.sweep = handler(move |event: EventBridgeEvent<Value>| {
+            let runs = !event.time.is_some_and(lost);
+            let run = runs.then(|| sweep(event));
+            async move {
+                match run {
+                    Some(run) => run.await,
+                    None => Ok(()),
+                }
+            }
+        });
+        let mut schedules = assembly::schedules(&config);
+        for number in 1..setting.sweeps {
+            let again = schedules.iter().find(|one| one.function == ScheduledFunction::Sweep);
+            let again = again.expect("the sweep has a schedule").clone();
+            schedules.push(Schedule { name: format!("{}-{number}", again.name), ..again });
+        }
         let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
         let sender = Sender::new(PUBLIC_URL);
         Self { cloud, store, config, sender, meters, drawn: 0, read_to: 0, errors }

@@ -37,6 +37,12 @@ pub(crate) enum Deed {
     GiveTo(PersonId),
     /// Give it to a pool, or to whom the rules choose.
     Route(Option<PoolId>),
+    /// Let its clocks stand still: why, and until when if not as long as it may be.
+    Pause(String, Option<DateTime<Utc>>),
+    /// Let them go on.
+    Resume,
+    /// Nobody need stand beside its owner any more.
+    EndOverlap,
     /// Record the outcome and what it is worth.
     Complete(String, Option<Money>),
     /// Send it back: where to, for a reason of the type's list.
@@ -118,6 +124,9 @@ fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
         }
         Verb::Touch => Deed::Touch(fields.word("channel")?, fields.instant("at")?),
         Verb::Note => Deed::Note,
+        Verb::Pause => Deed::Pause(fields.needed("reason")?, fields.instant("until")?),
+        Verb::Resume => Deed::Resume,
+        Verb::EndOverlap => Deed::EndOverlap,
         Verb::Reassign => {
             note = fields.text("reason")?.or(note);
             fields.receiver()?

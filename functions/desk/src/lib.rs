@@ -14,6 +14,7 @@ mod csv;
 mod fault;
 mod filter;
 mod form;
+mod hold;
 mod may;
 mod moment;
 mod pages;
@@ -104,6 +105,7 @@ impl Desk {
             Route::Style | Route::Script => Ok(pages::asset(route == Route::Style)),
             Route::Queue => self.page_queue(request, &pairs, &visitor).await,
             Route::Handoff(id) => self.page_handoff(request, id, &visitor).await,
+            Route::Hold(id) => self.hold(id).await,
             Route::Form(id, verb) => self.page_act(request, (id, *verb), &visitor).await,
             Route::Dashboard => self.page_dashboard(request, &pairs, &visitor).await,
             Route::Digest => self.page_digest(request, &pairs, &visitor).await,

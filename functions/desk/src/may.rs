@@ -1,7 +1,8 @@
 //! Who may do what: the one place for permissions.
 //!
 //! What is the owner's (taking it, giving it back) the decision itself guards, so that a lost race
-//! names the winner. Ending somebody else's handoff is for those who answer for its pool.
+//! names the winner. Ending somebody else's handoff, or letting its clocks stand still, is for those
+//! who answer for its pool.
 //! Everything else is open to everybody of the organisation, and recorded.
 
 use crate::{fault::Fault, verb::Verb};
@@ -18,16 +19,25 @@ pub(crate) fn may(
     config: &Config,
 ) -> Result<(), Fault> {
     is_known(person, config)?;
-    let ends = matches!(verb, Verb::Complete | Verb::Recycle);
     let owner = handoff.owner.as_ref();
-    if !ends || owner == Some(person) || answers_for(person, handoff, config) {
+    let beside = handoff.overlap.as_ref().map(|overlap| &overlap.who);
+    let free = match verb {
+        Verb::Complete | Verb::Recycle | Verb::Pause | Verb::Resume => false,
+        Verb::EndOverlap => beside == Some(person),
+        _ => true,
+    };
+    if free || owner == Some(person) || answers_for(person, handoff, config) {
         return Ok(());
     }
     let pool = handoff.pool.as_ref().and_then(|pool| config.pools.get(pool));
     let managers =
         pool.map_or("a manager".to_owned(), |pool| format!("a manager of {}", pool.name));
     let whose = owner.map_or("its owner", |owner| config.name_of(owner));
-    Err(Fault::Forbidden(format!("Only {whose} or {managers} can {verb} this handoff.")))
+    let does = match verb {
+        Verb::EndOverlap => "end the overlap of",
+        other => other.word(),
+    };
+    Err(Fault::Forbidden(format!("Only {whose} or {managers} can {does} this handoff.")))
 }
 
 /// Tells whether a page should offer this: the stage allows it, and so does [`may`].
@@ -39,7 +49,15 @@ pub(crate) fn is_offered(
 ) -> bool {
     let owners = matches!(verb, Verb::Accept | Verb::Reject);
     let theirs = !owners || handoff.owner.as_ref() == Some(person);
-    theirs && verb.fits(handoff.stage) && may(person, verb, handoff, config).is_ok()
+    let kind = config.types.get(&handoff.kind);
+    let is_paused = handoff.paused().is_some();
+    let makes_sense = match verb {
+        Verb::Pause => !is_paused && kind.is_some_and(|kind| !kind.pause_reasons.is_empty()),
+        Verb::Resume => is_paused,
+        Verb::EndOverlap => handoff.overlap.is_some(),
+        _ => true,
+    };
+    theirs && makes_sense && verb.fits(handoff.stage) && may(person, verb, handoff, config).is_ok()
 }
 
 /// Tells whether somebody is of the organisation and takes part.

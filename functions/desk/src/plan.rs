@@ -13,6 +13,7 @@ use domain::{
     Change, Command, Config, Facts, Handoff, Package, PersonId, PoolId, Refusal,
     config::Pool,
     decide,
+    decide::targets,
     handoff::Flag,
     routing::{Candidate, Trace, turn},
 };
@@ -106,8 +107,13 @@ impl Situation<'_> {
             Deed::Route(pool) => {
                 Command::RequestRouting { pool: pool.clone(), reason: BY_REQUEST.to_owned() }
             }
+            Deed::Pause(reason, until) => {
+                Command::Pause { by, reason: reason.clone(), until: *until }
+            }
+            Deed::Resume => Command::Resume { by },
+            Deed::EndOverlap => Command::EndOverlap { by },
             Deed::Complete(outcome, value) => {
-                Command::Complete { outcome: outcome.clone(), value: value.clone() }
+                Command::Complete { outcome: outcome.clone(), value: value.clone(), at: self.now }
             }
             Deed::Recycle(to, reason) => {
                 Command::Recycle { to: to.clone(), reason: reason.clone() }
@@ -207,7 +213,11 @@ impl Situation<'_> {
         if told.is_empty() {
             return Ok(Plan { changes: resubmitted, ..Plan::default() });
         }
+        let kind = self.facts.pinned.types.get(&self.handoff.kind);
+        let about = (&self.handoff.record, &package.record);
+        let targets = kind.map(|kind| targets(kind, self.facts.pinned, about, self.now));
         let update = Command::Update {
+            targets: targets.unwrap_or_default(),
             score: known.score,
             amount: known.amount.clone(),
             meeting_at: known.meeting_at,

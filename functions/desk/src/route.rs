@@ -20,6 +20,8 @@ pub(crate) enum Route {
     Queue,
     /// The page of one handoff.
     Handoff(HandoffId),
+    /// The time to prepare, as a calendar entry.
+    Hold(HandoffId),
     /// A form of that page.
     Form(HandoffId, Verb),
     /// The page of the month.
@@ -73,6 +75,7 @@ fn reads(segments: &[&str]) -> Option<Route> {
         ["desk.js"] => Route::Script,
         [""] => Route::Queue,
         ["handoffs", id] => Route::Handoff(id.into()),
+        ["handoffs", id, "hold.ics"] => Route::Hold(id.into()),
         ["dashboard"] => Route::Dashboard,
         ["digest"] => Route::Digest,
         ["api", "handoffs"] => Route::ApiList,
@@ -117,6 +120,7 @@ mod tests {
         check(Method::GET, "/", Route::Queue);
         check(Method::HEAD, "/", Route::Queue);
         check(Method::GET, "/handoffs/h1", Route::Handoff("h1".into()));
+        check(Method::GET, "/handoffs/h1/hold.ics", Route::Hold("h1".into()));
         check(Method::GET, "/dashboard", Route::Dashboard);
         check(Method::GET, "/digest", Route::Digest);
         check(Method::GET, "/api/handoffs", Route::ApiList);
@@ -141,9 +145,9 @@ mod tests {
 
     #[test]
     fn an_unknown_verb_is_answered_with_those_there_are() {
-        let (status, detail) = refused(Method::POST, "/api/handoffs/h1/pause");
+        let (status, detail) = refused(Method::POST, "/api/handoffs/h1/halt");
         assert_eq!(status, 404);
-        assert!(detail.starts_with("There is no verb `pause`: there are accept, "), "{detail}");
+        assert!(detail.starts_with("There is no verb `halt`: there are accept, "), "{detail}");
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Config, Handoff, Package, Stage, config,
-    decide::start_clocks,
+    decide::{Targets, start_clocks},
     subject::{ObjectKind, Subject},
 };
-use std::collections::BTreeSet;
 
 /// Reads an instant.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
@@ -38,27 +37,22 @@ pub(crate) fn handoff() -> Handoff {
         from: kind.from.clone(),
         to: kind.to.clone(),
         heat: kind.heat,
-        sender: None,
         owner: Some("amara".into()),
         pool: Some("sdr_emea".into()),
         rule: Some("Europe".to_owned()),
-        had: Vec::new(),
         score: Some(72),
-        amount: None,
         completeness: 45,
         triggered_at: opened_at,
         opened_at,
         assigned_at: Some(opened_at),
-        accepted_at: None,
-        first_touch_at: None,
-        response_credit: None,
-        closed_at: None,
-        meeting_at: None,
-        clocks: start_clocks(kind, &config, Some(&"sdr_emea".into()), opened_at, None),
-        routing: None,
-        previous: None,
-        outcome: None,
-        flags: BTreeSet::new(),
+        clocks: start_clocks(
+            kind,
+            &config,
+            Some(&"sdr_emea".into()),
+            (opened_at, None),
+            &Targets::new(),
+        ),
+        ..Handoff::default()
     }
 }
 

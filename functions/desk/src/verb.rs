@@ -18,6 +18,12 @@ pub(crate) enum Verb {
     Note,
     /// Somebody gives it to another rep or pool.
     Reassign,
+    /// Its clocks stand still.
+    Pause,
+    /// They go on.
+    Resume,
+    /// Nobody need stand beside its owner any more.
+    EndOverlap,
     /// Its outcome is known.
     Complete,
     /// It goes back to an earlier stage or to nurture.
@@ -30,9 +36,10 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Every verb, in the order a page offers them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Accept,
         Self::Touch,
+        Self::Resume,
         Self::Complete,
         Self::Resubmit,
         Self::Reject,
@@ -40,6 +47,8 @@ impl Verb {
         Self::Reassign,
         Self::Note,
         Self::Rate,
+        Self::Pause,
+        Self::EndOverlap,
         Self::Cancel,
     ];
 
@@ -57,6 +66,9 @@ impl Verb {
             Self::Touch => "touch",
             Self::Note => "note",
             Self::Reassign => "reassign",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::EndOverlap => "end_overlap",
             Self::Complete => "complete",
             Self::Recycle => "recycle",
             Self::Cancel => "cancel",
@@ -73,6 +85,8 @@ impl Verb {
             Self::Touch => Move::Touch,
             Self::Note => Move::Note,
             Self::Reassign => Move::RequestRouting,
+            Self::Pause => Move::Pause,
+            Self::Resume | Self::EndOverlap => Move::Resume,
             Self::Complete => Move::Complete,
             Self::Recycle => Move::Recycle,
             Self::Cancel => Move::Cancel,

@@ -7,8 +7,8 @@ use crate::moment;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{
-    Actor, Change, Commit, Config, PersonId, PoolId, TypeKey, change::Response, config::Act,
-    handoff::Flag,
+    Actor, Change, Commit, Config, PersonId, PoolId, TypeKey, beside::Task, change::Response,
+    config::Act, handoff::Flag,
 };
 
 /// What sentences are said with: names from the configuration, times in a zone.
@@ -138,6 +138,14 @@ impl Words<'_> {
                 format!("Rated {score} of 5; the information was {complete}.")
             }
             Change::Flagged { flag } => flagged(*flag).to_owned(),
+            Change::Paused { .. } | Change::Resumed { .. } => self.waited(change),
+            Change::CadenceStarted { .. }
+            | Change::CadenceEnded { .. }
+            | Change::TaskDone { .. }
+            | Change::TaskMissed { .. } => self.cadence(change),
+            Change::Rescheduled { .. } | Change::Briefed { .. } | Change::OverlapEnded { .. } => {
+                self.beside(change)
+            }
             Change::MovedJourney { claim, .. } if claim.is_empty() => {
                 "Two journeys turned out to be one; this handoff stands beside an older one of it."
                     .to_owned()
@@ -145,6 +153,87 @@ impl Words<'_> {
             Change::MovedJourney { .. } => {
                 "Two journeys turned out to be one; this handoff moved to the older.".to_owned()
             }
+        }
+    }
+
+    fn waited(&self, change: &Change) -> String {
+        match change {
+            Change::Paused { pause } => format!(
+                "{} let its clocks stand still until {} at most: {}.",
+                self.person(&pause.by),
+                self.time(pause.until),
+                spoken(&pause.reason)
+            ),
+            Change::Resumed { at, by, clocks, .. } => {
+                let who = by.as_ref().map_or("The pause was over".to_owned(), |by| {
+                    format!("{} ended the pause", self.person(by))
+                });
+                let mut said = format!("{who} ({}).", self.time(*at));
+                for clock in clocks {
+                    said += &format!(" Clock {} is due {}.", clock.name, self.time(clock.due_at));
+                }
+                said
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn cadence(&self, change: &Change) -> String {
+        match change {
+            Change::CadenceStarted { tasks } => {
+                let each =
+                    |task: &Task| format!("{} by {}", spoken(&task.name), self.time(task.due_at));
+                let list: Vec<String> = tasks.iter().map(each).collect();
+                format!("To do now: {}.", list.join("; "))
+            }
+            Change::CadenceEnded { reason, .. } => {
+                let why = match reason.as_str() {
+                    "reply" => "they replied",
+                    "meeting" => "a meeting was booked",
+                    other => other,
+                };
+                format!("The rest of the sequence need not be done: {why}.")
+            }
+            Change::TaskDone { task, late, .. } => {
+                let late = if *late { ", late" } else { "" };
+                format!("Done{late}: {}.", spoken(task))
+            }
+            Change::TaskMissed { task, due_at } => {
+                format!("Not done: {}, which was due {}.", spoken(task), self.time(*due_at))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn beside(&self, change: &Change) -> String {
+        match change {
+            Change::Rescheduled { brief, overlap } => {
+                let mail = brief.filter(|brief| !brief.sent).map(|brief| {
+                    format!("Everything known goes to its owner {}.", self.time(brief.at))
+                });
+                let stays = overlap.as_ref().and_then(|overlap| {
+                    let until = self.time(overlap.until.filter(|_| overlap.to_meeting)?);
+                    Some(format!(
+                        "{} stays beside its owner until {until}.",
+                        self.person(&overlap.who)
+                    ))
+                });
+                mail.into_iter().chain(stays).collect::<Vec<_>>().join(" ")
+            }
+            Change::Briefed { to, meeting_at } => {
+                let meeting = meeting_at.map(|at| format!(" {}", self.time(at)));
+                let meeting = meeting.unwrap_or_default();
+                format!("{} was sent everything known for the meeting{meeting}.", self.person(to))
+            }
+            Change::OverlapEnded { who, by } => match by {
+                Some(by) => format!(
+                    "{} ended the time {} stood beside its owner.",
+                    self.person(by),
+                    self.person(who)
+                ),
+                None => format!("{} stands beside its owner no longer.", self.person(who)),
+            },
+            _ => String::new(),
         }
     }
 
@@ -260,6 +349,9 @@ pub(crate) fn flagged(flag: Flag) -> &'static str {
     match flag {
         Flag::TimeSuspect => "The source's time was not believable: clocks count from receipt.",
         Flag::Conflict => "One event came with two contents: both were kept.",
+        Flag::NoDeadline => {
+            "A clock's calendar never reaches its target: look after this one yourself."
+        }
         Flag::Shortened => {
             "Some of what was sent is too long to be shown whole: the receipt has it."
         }

@@ -9,11 +9,14 @@
 //! finished.
 
 use chrono::{DateTime, Duration, Utc};
-use domain::{Actor, AttemptId, Command, Facts, HandoffId, ReceiptId, Refusal, decide};
+use domain::{
+    Actor, AttemptId, Change, Command, Facts, Handoff, HandoffId, ReceiptId, Refusal, decide,
+    notice::Known,
+};
 use futures::{StreamExt, stream};
 use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::ConfigError};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{By, Due, Store, StoreError, Write};
+use store::{By, Due, Store, StoreError, Stored, Write};
 
 /// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made
 /// up for.
@@ -24,6 +27,9 @@ const READ_AGAIN_SECONDS: i64 = 10;
 
 /// How long it leaves deadlines of its first minute to the sweep before it, in milliseconds.
 const GRACE_MS: i64 = 333;
+
+/// How many handoffs it reads with one request before it acts on them.
+const READ_AT_ONCE: usize = 100;
 
 /// How many due rows it takes from one shard at a time.
 const PAGE: i32 = 250;
@@ -157,42 +163,76 @@ impl Sweep {
     ) -> Vec<(Due, Result<Report, SweepError>)> {
         let now = self.clock.now();
         let draw = || (0..TRIES).map(|_| AttemptId(self.ids.ulid(now))).collect();
-        let jobs: Vec<(Due, Vec<AttemptId>)> = ripe.into_iter().map(|due| (due, draw())).collect();
-        stream::iter(jobs)
-            .map(|(due, attempts)| async move {
-                let result = self.meet(&due, scheduled, attempts).await;
+        let mut results = Vec::with_capacity(ripe.len());
+        for some in ripe.chunks(READ_AT_ONCE) {
+            let mut states = self.states(some).await;
+            let jobs: Vec<_> = some
+                .iter()
+                .map(|due| {
+                    let state = match due {
+                        Due::Handoff(id, _) => states.remove(id),
+                        Due::Receipt(..) => None,
+                    };
+                    (due.clone(), state, draw())
+                })
+                .collect();
+            let met = stream::iter(jobs).map(|(due, state, attempts)| async move {
+                let result = self.meet(&due, state, scheduled, attempts).await;
                 (due, result)
+            });
+            results.extend(met.buffered(self.abreast).collect::<Vec<_>>().await);
+        }
+        results
+    }
+
+    /// Reads what is due together; what that does not find is read on its own, and its failure is
+    /// its own.
+    async fn states(&self, due: &[Due]) -> BTreeMap<HandoffId, Stored<Handoff>> {
+        let ids: Vec<HandoffId> = due
+            .iter()
+            .filter_map(|due| match due {
+                Due::Handoff(id, _) => Some(id.clone()),
+                Due::Receipt(..) => None,
             })
-            .buffered(self.abreast)
-            .collect()
-            .await
+            .collect();
+        self.store.states(&ids).await.unwrap_or_default()
     }
 
     async fn meet(
         &self,
         due: &Due,
+        state: Option<Stored<Handoff>>,
         scheduled: DateTime<Utc>,
         attempts: Vec<AttemptId>,
     ) -> Result<Report, SweepError> {
         match due {
-            Due::Handoff(id, at) => self.step(id, *at, scheduled, attempts).await,
+            Due::Handoff(id, at) => self.step((id, *at), state, scheduled, attempts).await,
             Due::Receipt(id, _) => self.hand_back(id).await,
         }
     }
 
-    /// Takes what is due of one handoff, as it is now.
+    /// Takes what is due of one handoff, as it was just read; where that is not what is stored any
+    /// more, as it is read again.
     async fn step(
         &self,
-        id: &HandoffId,
-        due_at: DateTime<Utc>,
+        (id, due_at): (&HandoffId, DateTime<Utc>),
+        mut state: Option<Stored<Handoff>>,
         scheduled: DateTime<Utc>,
         attempts: Vec<AttemptId>,
     ) -> Result<Report, SweepError> {
         for attempt in attempts {
             let now = self.clock.now();
-            let handoff = self.store.handoff(id).await?;
+            let handoff = match state.take() {
+                Some(state) => state,
+                None => self.store.handoff(id).await?,
+            };
             let active = self.configs.active(now).await?;
-            let facts = Facts { active: &active.config, pinned: &active.config };
+            // Only what a pause put off is counted again, on the calendars the handoff opened with.
+            let pinned = match handoff.paused() {
+                Some(_) => self.configs.version(handoff.config).await?,
+                None => active.clone(),
+            };
+            let facts = Facts { active: &active.config, pinned: &pinned.config };
             let changes = match decide(&handoff, Command::Tick, facts, now) {
                 Ok(changes) => changes,
                 Err(Refusal::Nothing) => {
@@ -205,7 +245,11 @@ impl Sweep {
             };
             let cause = format!("sweep {}", scheduled.to_rfc3339());
             let by = By { actor: Actor::Sweep, cause, attempt };
-            let write = Write::change(&handoff, changes, by, now, &active.config);
+            let briefs = changes.iter().any(|change| matches!(change, Change::Briefed { .. }));
+            let mut write = Write::change(&handoff, changes, by, now, &active.config);
+            if briefs {
+                write = write.personal("brief", self.known(&handoff).await?);
+            }
             match self.store.commit(write).await {
                 Ok(_) => {
                     let lateness_ms_max = (now - due_at).num_milliseconds();
@@ -216,6 +260,15 @@ impl Sweep {
             }
         }
         Ok(Report { lost_races: 1, ..Report::default() })
+    }
+
+    /// Reads everything that is known for a meeting.
+    async fn known(&self, handoff: &Handoff) -> Result<serde_json::Value, SweepError> {
+        let package = self.store.package(&handoff.id).await?;
+        let pinned = self.configs.version(handoff.config).await?;
+        let kind = pinned.config.types.get(&handoff.kind);
+        let template = kind.map(|kind| kind.fields.as_slice()).unwrap_or_default();
+        Ok(serde_json::to_value(Known::of(&package, template)).unwrap_or_default())
     }
 
     /// Hands a receipt with unsettled events back to intake, and looks at it again in a minute.

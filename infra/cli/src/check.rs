@@ -1,6 +1,6 @@
 //! `handoff check FILE`: every problem of a configuration at once, where it is and what to do.
 
-use crate::{Failure, organisation::read_file, output, problems};
+use crate::{Failure, organisation::read_whole, output, problems};
 use clap::Args;
 use domain::config::{self, Problem};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub struct Options {
 /// # Errors
 /// When the file cannot be read.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let text = read_file(&options.file)?;
+    let text = read_whole(&options.file)?;
     let name = options.file.display().to_string();
     let checked = config::load(&text);
     let found = checked.as_ref().err().map(Vec::as_slice).unwrap_or_default();

@@ -77,7 +77,9 @@ impl<'a> Due<'a> {
             matching.won.map(|(_, pool, _)| pool)
         });
         let meeting = options.meeting.or(lead.and_then(Lead::meeting_at));
-        let clocks = start_clocks(kind, config, pool.as_ref(), options.at, meeting);
+        let targets = lead.map(|lead| lead.targets(config, (&options.kind, kind), options.at));
+        let (times, targets) = ((options.at, meeting), targets.unwrap_or_default());
+        let clocks = start_clocks(kind, config, pool.as_ref(), times, &targets);
         let waits = |name: &str| clocks.iter().all(|clock| clock.name != name);
         let from_meeting = kind.clocks.iter().filter(|rule| rule.from == Start::Meeting);
         let waiting = from_meeting.map(|rule| rule.name.as_str()).filter(|name| waits(name));
@@ -132,7 +134,7 @@ impl<'a> Due<'a> {
         let config = &self.organisation.config;
         let calendar = clock.calendar.as_ref();
         let zone = calendar.and_then(|name| config.calendars.get(name));
-        let zone = zone.map_or(config.organisation.timezone, |calendar| calendar.timezone);
+        let zone = zone.map_or(config.organisation.timezone, |calendar| calendar.timezone());
         let counted = match calendar {
             Some(name) => format!("of working time on calendar {name}"),
             None => "of elapsed time".to_owned(),

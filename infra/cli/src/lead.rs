@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, SourceKey, TypeKey,
     config::{HandoffType, Source, SourceKind},
+    decide::{Targets, targets},
     event::Occurrence,
     opening::Opening,
     routing::{Match, Rules},
@@ -65,6 +66,17 @@ impl Lead {
     ) -> Match {
         let (handoff, package) = self.opening(config, kind, at);
         Rules::compile(config).matching(config, &handoff, &package, at)
+    }
+
+    /// Chooses the targets that conditions decide on for it.
+    pub(crate) fn targets(
+        &self,
+        config: &Config,
+        kind: (&TypeKey, &HandoffType),
+        at: DateTime<Utc>,
+    ) -> Targets {
+        let (handoff, package) = self.opening(config, kind, at);
+        targets(kind.1, config, (&handoff, &package), at)
     }
 
     /// Makes the handoff it would open, before anybody has it.

@@ -5,11 +5,13 @@
 //! carries what was counted before (`was`), whole.
 
 use crate::{
+    beside::{Brief, Overlap, Task},
     clock::{Clock, Credit},
     config::Act,
     handoff::{Flag, Handoff, Routing},
     ids::{JourneyId, PersonId, PoolId, TypeKey},
     money::Money,
+    pause::Pause,
     routing::Trace,
 };
 use chrono::{DateTime, Utc};
@@ -248,6 +250,79 @@ pub enum Change {
         /// What.
         flag: Flag,
     },
+    /// Its clocks stand still.
+    Paused {
+        /// From when, by whom, why, and until when at most.
+        pause: Pause,
+    },
+    /// Its clocks go on.
+    Resumed {
+        /// When the pause ended.
+        at: DateTime<Utc>,
+        /// Who ended it; nobody, when its time was over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
+        /// The clocks that were put off.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        clocks: Vec<Clock>,
+        /// Every task, those put off among them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tasks: Vec<Task>,
+    },
+    /// Its receiver has a sequence of touches to do.
+    CadenceStarted {
+        /// Which, and by when.
+        tasks: Vec<Task>,
+    },
+    /// The sequence is over: what is left of it need not be done.
+    CadenceEnded {
+        /// Why: `reply` or `meeting`.
+        reason: String,
+        /// When that was.
+        at: DateTime<Utc>,
+    },
+    /// A touch did a task.
+    TaskDone {
+        /// Which.
+        task: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// Whether after its time, so that it was counted as missed.
+        #[serde(default)]
+        late: bool,
+    },
+    /// A task's time passed.
+    TaskMissed {
+        /// Which.
+        task: String,
+        /// When it was due.
+        due_at: DateTime<Utc>,
+    },
+    /// The meeting's time changed what goes by it.
+    Rescheduled {
+        /// The mail with everything known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        brief: Option<Brief>,
+        /// Who stays beside the owner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlap: Option<Overlap>,
+    },
+    /// Its owner was sent everything that is known; the words are in the commit's erasable part.
+    Briefed {
+        /// Who.
+        to: PersonId,
+        /// When the meeting is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        meeting_at: Option<DateTime<Utc>>,
+    },
+    /// Nobody stands beside its owner any more.
+    OverlapEnded {
+        /// Who did.
+        who: PersonId,
+        /// Who ended it; nobody, when its time was over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
+    },
     /// Its journey was merged into an older one.
     MovedJourney {
         /// The journey it belongs to now.
@@ -279,7 +354,16 @@ impl Change {
             Self::Cancelled { .. } => "handoff.cancelled",
             Self::Noted => "handoff.noted",
             Self::Rated { .. } => "handoff.rated",
+            Self::Paused { .. } => "handoff.paused",
+            Self::Resumed { .. } => "handoff.resumed",
+            Self::TaskMissed { .. } => "handoff.task_missed",
+            Self::Briefed { .. } => "handoff.briefed",
             Self::Updated { .. }
+            | Self::CadenceStarted { .. }
+            | Self::CadenceEnded { .. }
+            | Self::TaskDone { .. }
+            | Self::Rescheduled { .. }
+            | Self::OverlapEnded { .. }
             | Self::ClockMoved { .. }
             | Self::Engaged
             | Self::ClockMet { .. }

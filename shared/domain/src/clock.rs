@@ -9,6 +9,7 @@ use crate::{
     calendar::{self, Calendar},
     config::{Act, ClockRule, RungTime, Start, Stop},
     ids::{CalendarKey, PersonId, PoolId},
+    pause::put_off,
     span::Span,
 };
 use chrono::{DateTime, Utc};
@@ -135,15 +136,16 @@ impl Clock {
     /// never works.
     pub fn start(
         rule: &ClockRule,
+        target: Span,
         calendar: NamedCalendar<'_>,
         triggered_at: DateTime<Utc>,
         meeting_at: Option<DateTime<Utc>>,
     ) -> Option<Self> {
         let hours = calendar.map(|(_, hours)| hours);
         let (due_at, short_notice) = match rule.from {
-            Start::Trigger => (calendar::deadline(hours, triggered_at, rule.target)?, false),
+            Start::Trigger => (calendar::deadline(hours, triggered_at, target)?, false),
             Start::Meeting => {
-                let wanted = calendar::before(hours, meeting_at?, rule.target)?;
+                let wanted = calendar::before(hours, meeting_at?, target)?;
                 (wanted.max(triggered_at), wanted < triggered_at)
             }
         };
@@ -162,7 +164,7 @@ impl Clock {
         steps.sort_by_key(|step| (step.at, step.act != Act::Breach, step.n));
         Some(Self {
             name: rule.name.clone(),
-            target: rule.target,
+            target,
             calendar: calendar.map(|(name, _)| name.clone()),
             pool_calendar: rule.calendar.as_deref() == Some("pool"),
             from: rule.from,
@@ -177,6 +179,21 @@ impl Clock {
             told: Vec::new(),
             credit: None,
         })
+    }
+
+    /// Puts off what a pause kept waiting: the time that was left when it began is left when it
+    /// ends. A clock that counts back from a meeting does not wait.
+    pub fn put_off(&mut self, hours: Option<&Calendar>, from: DateTime<Utc>, to: DateTime<Utc>) {
+        if self.from == Start::Meeting || !self.is_ticking() {
+            return;
+        }
+        let later = |at: DateTime<Utc>| put_off(hours, at, (from, to));
+        if self.state == ClockState::Running {
+            self.due_at = later(self.due_at);
+        }
+        for step in &mut self.steps {
+            step.at = later(step.at);
+        }
     }
 
     /// Tells whether nothing has stopped it yet.
@@ -204,6 +221,7 @@ mod tests {
         ClockRule {
             name: "respond".into(),
             target: target.parse().unwrap(),
+            targets: Vec::new(),
             calendar: None,
             from,
             stop: Stop::Touch,
@@ -221,8 +239,8 @@ mod tests {
 
     #[test]
     fn steps_follow_the_deadline_in_order_and_the_breach_comes_first_at_its_instant() {
-        let clock =
-            Clock::start(&rule(Start::Trigger, "5m"), None, at("2026-01-05T09:00:00Z"), None);
+        let rule = rule(Start::Trigger, "5m");
+        let clock = Clock::start(&rule, rule.target, None, at("2026-01-05T09:00:00Z"), None);
         let clock = clock.unwrap();
         let steps: Vec<_> = clock.steps.iter().map(|step| (step.at, step.act)).collect();
         assert_eq!(
@@ -240,10 +258,13 @@ mod tests {
     fn a_clock_counts_back_from_the_meeting() {
         let trigger = at("2026-01-05T09:00:00Z");
         let rule = rule(Start::Meeting, "24h");
-        let far = Clock::start(&rule, None, trigger, Some(at("2026-01-08T15:00:00Z"))).unwrap();
+        let far = Clock::start(&rule, rule.target, None, trigger, Some(at("2026-01-08T15:00:00Z")))
+            .unwrap();
         assert_eq!((far.due_at, far.short_notice), (at("2026-01-07T15:00:00Z"), false));
-        let near = Clock::start(&rule, None, trigger, Some(at("2026-01-05T15:00:00Z"))).unwrap();
+        let near =
+            Clock::start(&rule, rule.target, None, trigger, Some(at("2026-01-05T15:00:00Z")))
+                .unwrap();
         assert_eq!((near.due_at, near.short_notice), (trigger, true));
-        assert!(Clock::start(&rule, None, trigger, None).is_none());
+        assert!(Clock::start(&rule, rule.target, None, trigger, None).is_none());
     }
 }

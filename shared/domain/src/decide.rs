@@ -5,16 +5,23 @@
 //! truth. A refusal is data whose `Display` is the sentence a person reads; a source's fact is
 //! never refused, only recorded.
 
+mod cadence;
 mod clocks;
+mod command;
+mod refusal;
 mod touching;
+mod waiting;
 
-pub use clocks::{calendar_of, start_clocks};
+pub use cadence::ended as cadence_ended;
+pub use clocks::{Targets, calendar_of, lacks_a_deadline, start_clocks, targets};
+pub use command::Command;
+pub use refusal::Refusal;
 
 use crate::{
     change::Change,
     clock::Credit,
     config::{Config, FieldRule, HandoffType, Stop},
-    handoff::{Flag, Handoff, Routing},
+    handoff::{Handoff, Routing},
     ids::{PersonId, PoolId, TypeKey},
     ladder,
     money::Money,
@@ -22,111 +29,9 @@ use crate::{
     stage::{Stage, Verb},
 };
 use chrono::{DateTime, Utc};
-use clocks::{moved, recounted};
+pub(crate) use clocks::resumed;
+use clocks::{moved, recounted, rescheduled, retargeted};
 use touching::{stopped, touch};
-
-/// What somebody or something wants done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// The router, or a person, gives it to a rep.
-    Assign {
-        /// The rep.
-        owner: PersonId,
-        /// The pool they take it from.
-        pool: PoolId,
-        /// The rule that chose the pool.
-        rule: Option<String>,
-        /// Why them.
-        trace: Box<Trace>,
-    },
-    /// The router found nobody.
-    LeaveUnrouted {
-        /// Why.
-        reason: String,
-        /// What was considered.
-        trace: Box<Trace>,
-    },
-    /// A person wants it given to a pool, or to whom the rules choose.
-    RequestRouting {
-        /// The pool; none lets the rules decide.
-        pool: Option<PoolId>,
-        /// Why.
-        reason: String,
-    },
-    /// Its owner takes it.
-    Accept {
-        /// Who says so.
-        by: PersonId,
-    },
-    /// Somebody touched the subject.
-    Touch {
-        /// How.
-        channel: String,
-        /// When it happened.
-        at: DateTime<Utc>,
-        /// Who, if known; an unknown toucher counts as the receiving team.
-        by: Option<PersonId>,
-    },
-    /// Its owner gives it back.
-    Reject {
-        /// Who says so.
-        by: PersonId,
-        /// Why, from the type's list.
-        reason: String,
-    },
-    /// Its sender sends it again.
-    Resubmit,
-    /// Its outcome is known.
-    Complete {
-        /// From the type's list.
-        outcome: String,
-        /// What it is worth.
-        value: Option<Money>,
-    },
-    /// It goes back to an earlier stage or to nurture.
-    Recycle {
-        /// Where to, from the type's list.
-        to: String,
-        /// Why, from the type's list.
-        reason: String,
-    },
-    /// It is withdrawn.
-    Cancel {
-        /// Why.
-        reason: String,
-    },
-    /// Somebody writes something.
-    Note,
-    /// Somebody judges it.
-    Rate {
-        /// One to five.
-        score: u8,
-        /// Whether the information was complete.
-        complete: bool,
-    },
-    /// Another trigger of its lane fired.
-    Join {
-        /// The type it would have opened.
-        kind: TypeKey,
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// A source told more about it.
-    Update {
-        /// The score, if told.
-        score: Option<i64>,
-        /// The amount, if told.
-        amount: Option<Money>,
-        /// The meeting's time, if told.
-        meeting_at: Option<DateTime<Utc>>,
-        /// The package's completeness now, in percent.
-        completeness: u8,
-    },
-    /// People should know something about it.
-    Flag(Flag),
-    /// The clock says something is due.
-    Tick,
-}
 
 /// What a decision may look at besides the handoff and the command.
 #[derive(Clone, Copy)]
@@ -148,47 +53,6 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Why a command is not carried out, as the person who gave it reads it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The stage table has no such move.
-    #[error("This handoff is {stage}: it cannot be {verb} now.")]
-    Stage {
-        /// Where it stands.
-        stage: Stage,
-        /// What was wanted.
-        verb: Verb,
-    },
-    /// Somebody else has it.
-    #[error("{owner} has this handoff now; only its owner can do that.")]
-    NotYours {
-        /// Who has it.
-        owner: String,
-    },
-    /// A word that is not on the list.
-    #[error("`{said}` is not one of this type's {what}: choose {choices}.")]
-    NotListed {
-        /// What was said.
-        said: String,
-        /// The list's name.
-        what: &'static str,
-        /// The list.
-        choices: String,
-    },
-    /// A rating out of range.
-    #[error("A rating is 1 to 5, not {0}.")]
-    Rating(u8),
-    /// A type the configuration no longer has.
-    #[error("The configuration has no handoff type `{0}`: choose one it has.")]
-    UnknownType(TypeKey),
-    /// A pool the configuration does not have.
-    #[error("There is no pool `{0}`.")]
-    UnknownPool(PoolId),
-    /// Nothing would change.
-    #[error("Nothing changes by that.")]
-    Nothing,
-}
-
 /// Decides what a command changes.
 ///
 /// # Errors
@@ -208,13 +72,28 @@ pub fn decide(
         Command::RequestRouting { pool, reason } => request(handoff, pool, reason, facts, now),
         Command::Accept { by } => accept(handoff, by, facts, now),
         Command::Touch { channel, at, by } => Ok(touch(handoff, channel, at.min(now), by, facts)),
+        Command::Reply { at } => {
+            cadence::ended(handoff, "reply", at).map(|change| vec![change]).ok_or(Refusal::Nothing)
+        }
+        Command::Pause { by, reason, until } => {
+            waiting::pause(handoff, (by, reason), until, facts, now)
+        }
+        Command::Resume { by } => waiting::resume(handoff, by, facts, now),
+        Command::EndOverlap { by } => match &handoff.overlap {
+            Some(overlap) => {
+                Ok(vec![Change::OverlapEnded { who: overlap.who.clone(), by: Some(by) }])
+            }
+            None => Err(Refusal::Nothing),
+        },
         Command::Reject { by, reason } => reject(handoff, by, reason, facts),
         Command::Resubmit => {
             allow(handoff, Verb::Resubmit)?;
             let routing = standing(handoff, "resubmitted", None, facts, now);
             Ok(vec![Change::Resubmitted { routing }])
         }
-        Command::Complete { outcome, value } => complete(handoff, outcome, value, facts),
+        Command::Complete { outcome, value, at } => {
+            complete(handoff, (outcome, value), at.min(now), facts)
+        }
         Command::Recycle { to, reason } => recycle(handoff, to, reason, facts),
         Command::Cancel { reason } => {
             allow(handoff, Verb::Cancel)?;
@@ -225,13 +104,14 @@ pub fn decide(
             1..=5 => Ok(vec![Change::Rated { score, complete }]),
             _ => Err(Refusal::Rating(score)),
         },
-        Command::Join { kind, at } => join(handoff, kind, at, facts),
-        Command::Update { score, amount, meeting_at, completeness } => {
-            update(handoff, (score, amount, meeting_at, completeness), facts, now)
+        Command::Join { kind, at, targets } => join(handoff, kind, (at, &targets), facts),
+        Command::Update { score, amount, meeting_at, completeness, targets } => {
+            let told = Change::Updated { score, amount, meeting_at, completeness };
+            update(handoff, told, &targets, facts, now)
         }
         Command::Flag(flag) if handoff.flags.contains(&flag) => Err(Refusal::Nothing),
         Command::Flag(flag) => Ok(vec![Change::Flagged { flag }]),
-        Command::Tick => ladder::tick(handoff, facts.active, now).ok_or(Refusal::Nothing),
+        Command::Tick => ladder::tick(handoff, facts, now).ok_or(Refusal::Nothing),
     }
 }
 
@@ -329,6 +209,7 @@ fn accept(
     allow(handoff, Verb::Accept)?;
     let mut changes = vec![Change::Accepted { by, at: now }];
     changes.extend(stopped(handoff, now, |stop| stop == Stop::Accept));
+    changes.extend(cadence::begun(handoff, now, facts));
     Ok(changes)
 }
 
@@ -356,8 +237,8 @@ fn reject(
 
 fn complete(
     handoff: &Handoff,
-    outcome: String,
-    value: Option<Money>,
+    (outcome, value): (String, Option<Money>),
+    at: DateTime<Utc>,
     facts: Facts<'_>,
 ) -> Result<Vec<Change>, Refusal> {
     if handoff.stage == Stage::Completed && handoff.outcome.as_ref() == Some(&outcome) {
@@ -367,7 +248,12 @@ fn complete(
     let kind = facts.kind(handoff).ok_or(Refusal::UnknownType(handoff.kind.clone()))?;
     listed(&outcome, &kind.outcomes, "outcomes")?;
     let success = kind.success.contains(&outcome);
-    Ok(vec![Change::Completed { outcome, success, value }])
+    let mut changes = Vec::new();
+    if success {
+        changes.extend(stopped(handoff, at, |stop| stop == Stop::Success));
+    }
+    changes.push(Change::Completed { outcome, success, value });
+    Ok(changes)
 }
 
 fn recycle(
@@ -388,7 +274,7 @@ fn recycle(
 fn join(
     handoff: &Handoff,
     kind: TypeKey,
-    at: DateTime<Utc>,
+    (at, targets): (DateTime<Utc>, &Targets),
     facts: Facts<'_>,
 ) -> Result<Vec<Change>, Refusal> {
     allow(handoff, Verb::Record)?;
@@ -397,31 +283,32 @@ fn join(
         return Ok(vec![Change::Joined { kind }]);
     }
     let pool = handoff.pool.as_ref();
-    let clocks = start_clocks(hotter, facts.active, pool, at, handoff.meeting_at);
+    let times = (at, handoff.meeting_at);
+    let clocks = start_clocks(hotter, facts.active, pool, times, targets);
     let was = handoff.kind.clone();
     Ok(vec![Change::Upgraded { kind, was, heat: hotter.heat, clocks, triggered_at: at }])
 }
 
 fn update(
     handoff: &Handoff,
-    (score, amount, meeting_at, completeness): (
-        Option<i64>,
-        Option<Money>,
-        Option<DateTime<Utc>>,
-        u8,
-    ),
+    told: Change,
+    targets: &Targets,
     facts: Facts<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Change>, Refusal> {
     allow(handoff, Verb::Record)?;
+    let Change::Updated { score, amount, meeting_at, completeness } = told else {
+        return Err(Refusal::Nothing);
+    };
     let score = score.filter(|score| handoff.score != Some(*score));
     let amount = amount.filter(|amount| handoff.amount.as_ref() != Some(amount));
     let meeting_at = meeting_at.filter(|at| handoff.meeting_at != Some(*at));
-    let mut changes = Vec::new();
+    let mut changes = vec![Change::Updated { score, amount, meeting_at, completeness }];
+    changes.extend(retargeted(handoff, targets, facts, now));
     if let Some(meeting) = meeting_at {
         changes.extend(moved(handoff, meeting, facts, now));
+        changes.extend(rescheduled(handoff, meeting, facts, now));
     }
-    changes.insert(0, Change::Updated { score, amount, meeting_at, completeness });
     Ok(changes)
 }
 

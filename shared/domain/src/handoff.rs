@@ -5,13 +5,15 @@
 //! the package and in a commit's erasable part.
 
 use crate::{
+    beside::{Brief, Overlap, Task, TaskState},
     clock::{Clock, ClockState, Credit},
-    config::Mode,
+    config::{Mode, Start},
     ids::{HandoffId, JourneyId, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
     money::Money,
+    pause::Pause,
     stage::Stage,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -27,6 +29,8 @@ pub enum Flag {
     Conflict,
     /// The source sent only an id: the rest is to be read back.
     ReadBack,
+    /// A clock's calendar never reaches its target, so nothing will happen by itself.
+    NoDeadline,
     /// Something was too long for the package; the receipt has it whole.
     Shortened,
     /// Two journeys were merged while both held one in this lane.
@@ -50,7 +54,7 @@ pub struct Routing {
 }
 
 /// A handoff as it stands after its last commit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handoff {
     /// Its id.
     pub id: HandoffId,
@@ -152,6 +156,18 @@ pub struct Handoff {
     /// Its clocks.
     #[serde(default)]
     pub clocks: Vec<Clock>,
+    /// When its clocks stood still; the last may not have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<Pause>,
+    /// What its receiver is to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Task>,
+    /// Who stays beside its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
+    /// The mail with everything known, before the meeting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brief: Option<Brief>,
     /// The standing request for an owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
@@ -173,6 +189,14 @@ pub enum Why {
     Step(String, u8),
     /// An owner is to be looked for again.
     Reroute,
+    /// A pause ends.
+    Resume,
+    /// A task's time is over: its name.
+    Task(String),
+    /// Somebody's time beside the owner is over.
+    OverlapEnd,
+    /// The owner is to be sent everything that is known.
+    Brief,
 }
 
 impl Handoff {
@@ -182,11 +206,45 @@ impl Handoff {
         if !self.stage.is_open() {
             return None;
         }
-        let steps = self.clocks.iter().filter_map(|clock| {
+        let steps = self.moving_clocks().filter_map(|clock| {
             clock.next_step().map(|step| (step.at, Why::Step(clock.name.clone(), step.n)))
         });
         let reroute = self.routing.iter().map(|routing| (routing.retry_at, Why::Reroute));
-        steps.chain(reroute).min_by_key(|(at, _)| *at)
+        let resume = self.paused().map(|pause| (pause.until, Why::Resume));
+        let tasks = self.moving_tasks().map(|task| (task.due_at, Why::Task(task.name.clone())));
+        let overlap = self.overlap.iter().filter_map(|overlap| overlap.until);
+        let brief = self.brief.iter().filter(|brief| !brief.sent && self.owner.is_some());
+        steps
+            .chain(reroute)
+            .chain(resume)
+            .chain(tasks)
+            .chain(overlap.map(|until| (until, Why::OverlapEnd)))
+            .chain(brief.map(|brief| (brief.at, Why::Brief)))
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// Finds the pause that its clocks stand still in.
+    pub fn paused(&self) -> Option<&Pause> {
+        let last = self.pauses.last().filter(|pause| pause.ended_at.is_none());
+        last.filter(|_| self.stage.is_open())
+    }
+
+    /// Lists the clocks that tick now: in a pause only those that count back from a meeting.
+    pub fn moving_clocks(&self) -> impl Iterator<Item = &Clock> {
+        let paused = self.paused().is_some();
+        let moves = move |clock: &&Clock| !paused || clock.from == Start::Meeting;
+        self.clocks.iter().filter(|clock| clock.is_ticking()).filter(moves)
+    }
+
+    /// Lists the tasks that are to be done and do not stand still.
+    pub fn moving_tasks(&self) -> impl Iterator<Item = &Task> {
+        let paused = self.paused().is_some();
+        self.tasks.iter().filter(move |task| task.state == TaskState::Open && !paused)
+    }
+
+    /// Reads how long its clocks have stood still so far.
+    pub fn paused_for(&self, now: DateTime<Utc>) -> Duration {
+        self.pauses.iter().map(|pause| pause.length(now)).sum()
     }
 
     /// Finds the clock that will run out next, or the first one.
@@ -234,6 +292,9 @@ impl Handoff {
                     self.put_clock(clock.clone());
                 }
                 (self.assigned_at, self.accepted_at) = (Some(at), None);
+                if let Some(brief) = self.brief.as_mut().filter(|_| self.meeting_at > Some(at)) {
+                    brief.sent = false;
+                }
                 self.routing = None;
                 self.stage = Stage::Assigned;
             }
@@ -306,6 +367,30 @@ impl Handoff {
                 self.journey = journey.clone();
                 self.claim.clone_from(claim);
             }
+            Change::Paused { pause } => self.pauses.push(pause.clone()),
+            Change::Resumed { at, clocks, tasks, .. } => {
+                if let Some(pause) = self.pauses.last_mut() {
+                    pause.ended_at = Some(*at);
+                }
+                for clock in clocks {
+                    self.put_clock(clock.clone());
+                }
+                self.tasks.clone_from(tasks);
+            }
+            Change::CadenceStarted { tasks } => self.tasks.clone_from(tasks),
+            Change::CadenceEnded { .. } => self.end_tasks(),
+            Change::TaskDone { task, .. } => self.put_task(task, TaskState::Done),
+            Change::TaskMissed { task, .. } => self.put_task(task, TaskState::Missed),
+            Change::Rescheduled { brief, overlap } => {
+                self.brief = *brief;
+                self.overlap.clone_from(overlap);
+            }
+            Change::Briefed { .. } => {
+                if let Some(brief) = &mut self.brief {
+                    brief.sent = true;
+                }
+            }
+            Change::OverlapEnded { .. } => self.overlap = None,
             Change::Joined { .. }
             | Change::Touched { .. }
             | Change::Noted
@@ -321,6 +406,18 @@ impl Handoff {
         match self.clock_mut(&clock.name) {
             Some(known) => *known = clock,
             None => self.clocks.push(clock),
+        }
+    }
+
+    fn put_task(&mut self, name: &str, state: TaskState) {
+        if let Some(task) = self.tasks.iter_mut().find(|task| task.name == name) {
+            task.state = state;
+        }
+    }
+
+    fn end_tasks(&mut self) {
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Open) {
+            task.state = TaskState::Ended;
         }
     }
 
@@ -340,7 +437,11 @@ impl Handoff {
         self.stage = stage;
         self.closed_at = Some(at);
         self.outcome = outcome.cloned().or(self.outcome.take());
-        self.routing = None;
+        (self.routing, self.overlap) = (None, None);
+        self.end_tasks();
+        for pause in self.pauses.iter_mut().filter(|pause| pause.ended_at.is_none()) {
+            pause.ended_at = Some(at);
+        }
         for clock in self.clocks.iter_mut().filter(|clock| clock.is_ticking()) {
             clock.steps.clear();
             if clock.state == ClockState::Running {

@@ -10,6 +10,7 @@ use crate::{
     change::Change,
     clock::{Clock, Credit, Step},
     config::{Act, Config},
+    decide::{Facts, resumed},
     handoff::{Handoff, Routing},
     ids::PersonId,
     stage::{Stage, Verb},
@@ -17,14 +18,23 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 /// Decides what is due by `now`; `None` when nothing is.
-pub(crate) fn tick(handoff: &Handoff, active: &Config, now: DateTime<Utc>) -> Option<Vec<Change>> {
+pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> Option<Vec<Change>> {
     if !handoff.stage.is_open() {
         return None;
     }
     let mut changes = Vec::new();
-    for clock in handoff.clocks.iter().filter(|clock| clock.is_ticking()) {
+    if let Some(pause) = handoff.paused().filter(|pause| pause.until <= now) {
+        // The pause ended then, however late it is seen; what is due by now comes next.
+        return resumed(handoff, pause.until, None, facts).map(|change| vec![change]);
+    }
+    let active = facts.active;
+    for clock in handoff.moving_clocks() {
         climb(handoff, clock, active, now, &mut changes);
     }
+    for task in handoff.moving_tasks().filter(|task| task.due_at <= now) {
+        changes.push(Change::TaskMissed { task: task.name.clone(), due_at: task.due_at });
+    }
+    changes.extend(beside(handoff, now));
     if let Some(routing) = handoff.routing.as_ref().filter(|routing| routing.retry_at <= now) {
         let asked = changes.iter().any(|change| matches!(change, Change::RoutingRequested { .. }));
         if !asked && Verb::RequestRouting.leads(handoff.stage).is_some() {
@@ -33,6 +43,20 @@ pub(crate) fn tick(handoff: &Handoff, active: &Config, now: DateTime<Utc>) -> Op
         }
     }
     (!changes.is_empty()).then_some(changes)
+}
+
+/// Sends what is due before a meeting, and ends the time somebody stood beside the owner.
+fn beside(handoff: &Handoff, now: DateTime<Utc>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let brief = handoff.brief.filter(|brief| !brief.sent && brief.at <= now);
+    if let Some(to) = handoff.owner.clone().filter(|_| brief.is_some()) {
+        changes.push(Change::Briefed { to, meeting_at: handoff.meeting_at });
+    }
+    let over = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until <= now);
+    if let Some(overlap) = handoff.overlap.as_ref().filter(|overlap| over(overlap.until)) {
+        changes.push(Change::OverlapEnded { who: overlap.who.clone(), by: None });
+    }
+    changes
 }
 
 /// Takes the rungs of one clock that are due: the breach always, of the others those of the latest

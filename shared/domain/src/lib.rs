@@ -4,6 +4,7 @@
 //! `now` is an argument, and the dependency list is the proof. The same inputs always give the same
 //! changes, which is what makes retries, replays and the simulator possible.
 
+pub mod beside;
 pub mod calendar;
 pub mod change;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod money;
 pub mod notice;
 pub mod opening;
 pub mod package;
+pub mod pause;
 pub mod rollup;
 pub mod routing;
 pub mod span;

@@ -3,16 +3,21 @@
 //! A notice is made from the commit row alone; the active configuration only lends names, links,
 //! zones and the ladder behind "next". So a redelivered commit says the same thing under the same
 //! id. What must stay true: it names handoffs by id and people of the organisation by name, never a
-//! lead; a handoff that is only observed says nothing; the text is plain, 72 columns, the link
-//! first, under an ASCII subject that the topic accepts.
+//! lead, but for the mail before a meeting, which is the package; a handoff that is only observed
+//! says nothing; the text is plain, 72 columns, the link first, under an ASCII subject that the
+//! topic accepts.
 
 mod ahead;
+mod brief;
+
+pub use brief::Known;
 
 use crate::{
     change::Change,
     commit::Commit,
     config::{Act, Config, Mode},
     digest::text::{fold, turns},
+    handoff::Flag,
     ids::{PersonId, PoolId},
 };
 use ahead::Rungs;
@@ -27,7 +32,8 @@ pub const SUBJECT_MAX: usize = 99;
 pub struct Notice {
     /// The handoff, its version and the change's place in the commit: the same at every redelivery.
     pub id: String,
-    /// What it is about: `reminded`, `breached`, `escalated`, `unrouted` or `withdrawn`.
+    /// What it is about: `reminded`, `breached`, `escalated`, `unrouted`, `withdrawn`, `briefed` or
+    /// `no_deadline`.
     pub kind: &'static str,
     /// `info` or `urgent`.
     pub severity: &'static str,
@@ -59,6 +65,7 @@ struct Said<'a> {
     subject: String,
     sentence: String,
     facts: Vec<(&'static str, String)>,
+    attached: Vec<String>,
 }
 
 struct Writer<'a> {
@@ -106,6 +113,7 @@ impl<'a> Writer<'a> {
                     subject: format!("No owner: {}, {}", self.kind(), routing.reason),
                     sentence: format!("{}: nobody could take it. Its clock runs.", self.kind()),
                     facts,
+                    attached: Vec::new(),
                 }
             }
             Change::ClockMet { clock, at, was: Some(was), told, .. } => {
@@ -125,6 +133,10 @@ impl<'a> Writer<'a> {
                 );
                 let owner = self.present_owner();
                 self.withdrawn(&clock.name, told, sentence, ("Due", clock.due_at), owner)
+            }
+            Change::Briefed { to, meeting_at } => self.brief(std::slice::from_ref(to), *meeting_at),
+            Change::Opened { handoff } if handoff.flags.contains(&Flag::NoDeadline) => {
+                self.no_deadline()
             }
             _ => return None,
         };
@@ -150,6 +162,7 @@ impl<'a> Writer<'a> {
                 None => format!("{}: the deadline of `{name}` comes close.", self.kind()),
             },
             facts,
+            attached: Vec::new(),
         }
     }
 
@@ -182,6 +195,42 @@ impl<'a> Writer<'a> {
                 rungs.lacking()
             ),
             facts,
+            attached: Vec::new(),
+        }
+    }
+
+    fn brief(&self, to: &'a [PersonId], meeting_at: Option<DateTime<Utc>>) -> Said<'a> {
+        let when = meeting_at.map(|at| self.time(at, to)).unwrap_or_default();
+        let known = self.commit.personal.get("brief").cloned().unwrap_or_default();
+        let known: Known = serde_json::from_value(known).unwrap_or_default();
+        let count = known.missing.len();
+        let missing = if count == 0 { String::new() } else { format!(", {count} missing") };
+        Said {
+            kind: "briefed",
+            severity: "info",
+            to,
+            subject: format!("{}: everything known for {when}{missing}", self.kind()),
+            sentence: format!("{}: the meeting is {when}. This is what is known.", self.kind()),
+            facts: vec![("Owner", self.present_owner())],
+            attached: known.lines(),
+        }
+    }
+
+    /// Says to whoever answers for it that nothing will happen by itself.
+    fn no_deadline(&self) -> Said<'a> {
+        let manager = self.config.role(None, "manager");
+        Said {
+            kind: "no_deadline",
+            severity: "urgent",
+            to: manager.map(std::slice::from_ref).unwrap_or_default(),
+            subject: format!("No deadline: {}", self.kind()),
+            sentence: format!(
+                "{}: the calendar of one of its clocks never reaches the target, so nobody will be \
+                 reminded. Look after it yourself, and give the calendar hours.",
+                self.kind()
+            ),
+            facts: vec![("Owner", self.present_owner())],
+            attached: Vec::new(),
         }
     }
 
@@ -201,6 +250,7 @@ impl<'a> Writer<'a> {
             subject: format!("Withdrawn: {}, {clock} was not missed ({owner})", self.kind()),
             sentence,
             facts: vec![(label, self.time(at, to)), ("Owner", owner), ("Next", next)],
+            attached: Vec::new(),
         }
     }
 
@@ -214,6 +264,10 @@ impl<'a> Writer<'a> {
             lines.extend(fold(value, &format!("{label:<7}")));
         }
         lines.extend(fold(handoff.as_str(), &format!("{:<7}", "Id")));
+        if !said.attached.is_empty() {
+            lines.push(String::new());
+            lines.extend(said.attached.iter().cloned());
+        }
         let pool = about.pool.as_ref().and_then(|pool| self.config.pools.get(pool));
         let kind = self.config.types.get(&about.kind);
         let team = pool.map(|pool| &pool.team).or(kind.map(|kind| &kind.to));

@@ -1,8 +1,9 @@
 //! A handoff as it opens: made of the event that opens it and of what its journey knew before.
 
 use crate::{
+    beside,
     config::{Config, HandoffType},
-    decide::start_clocks,
+    decide::{lacks_a_deadline, start_clocks, targets},
     event::{Occurrence, SourceEvent},
     handoff::{Flag, Handoff, Routing},
     ids::{HandoffId, JourneyId, SourceKey, TypeKey},
@@ -50,7 +51,7 @@ impl Opening<'_> {
             (Flag::ReadBack, event.thin),
             (Flag::Shortened, package.shortened),
         ];
-        let handoff = Handoff {
+        let mut handoff = Handoff {
             id,
             version: 0,
             kind: key.clone(),
@@ -80,7 +81,11 @@ impl Opening<'_> {
             response_credit: None,
             closed_at: None,
             meeting_at: event.meeting_at,
-            clocks: start_clocks(kind, config, None, occurred.at, event.meeting_at),
+            clocks: Vec::new(),
+            pauses: Vec::new(),
+            tasks: Vec::new(),
+            overlap: None,
+            brief: None,
             routing: Some(Routing {
                 reason: "new".to_owned(),
                 since: now,
@@ -91,6 +96,81 @@ impl Opening<'_> {
             outcome: None,
             flags: flags.into_iter().filter(|(_, raised)| *raised).map(|(flag, _)| flag).collect(),
         };
+        let targets = targets(kind, config, (&handoff, &package), now);
+        handoff.clocks =
+            start_clocks(kind, config, None, (occurred.at, event.meeting_at), &targets);
+        if lacks_a_deadline(kind, &handoff) {
+            handoff.flags.insert(Flag::NoDeadline);
+        }
+        beside::begin(&mut handoff, kind, config);
         (handoff, package)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Actor, Change, Commit,
+        calendar::Calendar,
+        commit::About,
+        config,
+        notice::notices,
+        subject::{ObjectKind, Reference, Subject},
+    };
+
+    const SAMPLE: &str = include_str!("../../../infra/local/sample/organisation.toml");
+
+    fn open(config: &Config, kind: &str) -> Handoff {
+        let references = vec![Reference::new("hubspot", ObjectKind::Contact, "7")];
+        let event = SourceEvent {
+            subject: Subject { references, ..Subject::default() },
+            ..SourceEvent::default()
+        };
+        let now: DateTime<Utc> = "2026-01-05T10:00:00Z".parse().unwrap();
+        let (source, key) = (SourceKey::from("generic"), TypeKey::from(kind));
+        let opening = Opening {
+            event: &event,
+            source: &source,
+            said_by: "generic",
+            occurred: Occurrence { at: now, suspect: false },
+            config,
+            kind: (&key, &config.types[&key]),
+            previous: None,
+            now,
+        };
+        opening.handoff("h1".into(), "j1".into(), "journey:j1".to_owned()).0
+    }
+
+    #[test]
+    fn a_clock_whose_calendar_never_reaches_its_target_is_told_not_dropped() {
+        let mut config = config::load(SAMPLE).unwrap();
+        assert!(open(&config, "mql").flags.is_empty());
+        config.calendars.insert("london".into(), Calendar::new(chrono_tz::Europe::London));
+        let handoff = open(&config, "mql");
+        assert!(handoff.clocks.is_empty() && handoff.flags.contains(&Flag::NoDeadline));
+        let about = About::of(&handoff, None, handoff.opened_at, |at| config.day_of(at));
+        let commit = Commit {
+            handoff: handoff.id.clone(),
+            version: 1,
+            at: handoff.opened_at,
+            actor: Actor::Router,
+            cause: "a test".to_owned(),
+            attempt: "a".into(),
+            changes: vec![Change::Opened { handoff: Box::new(handoff) }],
+            about,
+            lineage: None,
+            personal: Default::default(),
+        };
+        let notices = notices(&commit, &config);
+        let said: Vec<_> = notices.iter().map(|one| (one.subject.as_str(), &one.to[0].0)).collect();
+        assert_eq!(said, [("No deadline: MQL", &"priya".to_owned())]);
+    }
+
+    #[test]
+    fn a_clock_that_waits_for_its_meeting_lacks_nothing() {
+        let config = config::load(SAMPLE).unwrap();
+        let handoff = open(&config, "meeting_set");
+        assert!(handoff.clocks.is_empty() && handoff.flags.is_empty());
     }
 }

@@ -19,10 +19,10 @@
 //! `amount_minor.<currency>` (at opening), `value_minor.<currency>` (at completion). Counters of
 //! acts, as many as there were: `assigned` (to somebody while nobody had it: again after a
 //! rejection), `reassigned`, `accepted`, `reminded`, `told`, `escalated`, `unrouted`, `rejected`,
-//! `resubmitted`, `joined`, `upgraded`, `rated` with `rating_sum`, `rating.<n>`, `complete_yes` and
-//! `complete_no`. `rejected` and `recycled` also count by reason (`rejected.<reason>`). Only
-//! `happened` has `withdrawn.<clock>` and `corrected` (a response whose earlier touch came in
-//! later); only `cohort` has `led_to`.
+//! `resubmitted`, `joined`, `upgraded`, `paused`, `tasks_done`, `tasks_missed`, `rated` with
+//! `rating_sum`, `rating.<n>`, `complete_yes` and `complete_no`. `rejected` and `recycled` also
+//! count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>` and `corrected`
+//! (a response whose earlier touch came in later); only `cohort` has `led_to`.
 
 use crate::{
     change::{Change, Response},
@@ -175,6 +175,9 @@ impl Tally<'_> {
                 self.withdraw(clock, was.as_ref());
             }
             Change::ClockMoved { clock, was, .. } => self.withdraw(&clock.name, was.as_ref()),
+            Change::Paused { .. } => self.both(&who, "paused", 1),
+            Change::TaskMissed { .. } => self.both(&who, "tasks_missed", 1),
+            Change::TaskDone { .. } => self.both(&who, "tasks_done", 1),
             // Late, a clock was counted as breached already; the rest is history without a number.
             Change::ClockMet { .. }
             | Change::Touched { .. }
@@ -184,6 +187,12 @@ impl Tally<'_> {
             | Change::Engaged
             | Change::StepPassed { .. }
             | Change::Noted
+            | Change::Resumed { .. }
+            | Change::CadenceStarted { .. }
+            | Change::CadenceEnded { .. }
+            | Change::Rescheduled { .. }
+            | Change::Briefed { .. }
+            | Change::OverlapEnded { .. }
             | Change::Flagged { .. }
             | Change::MovedJourney { .. } => {}
         }

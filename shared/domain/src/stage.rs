@@ -91,6 +91,10 @@ pub enum Verb {
     Note,
     /// Judge it.
     Rate,
+    /// Let its clocks stand still.
+    Pause,
+    /// Let them go on.
+    Resume,
     /// Ask for another owner.
     RequestRouting,
     /// Record what a source or the clock says.
@@ -99,7 +103,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Assign,
         Self::Accept,
         Self::Touch,
@@ -110,6 +114,8 @@ impl Verb {
         Self::Cancel,
         Self::Note,
         Self::Rate,
+        Self::Pause,
+        Self::Resume,
         Self::RequestRouting,
         Self::Record,
     ];
@@ -131,7 +137,7 @@ impl Verb {
             (Self::Cancel, open) if open.is_open() => Some(Cancelled),
             (Self::Note | Self::Rate, any) => Some(any),
             (Self::RequestRouting, Opened | Assigned | Accepted | Engaged) => Some(stage),
-            (Self::Record, open) if open.is_open() => Some(open),
+            (Self::Record | Self::Pause | Self::Resume, open) if open.is_open() => Some(open),
             _ => None,
         }
     }
@@ -150,6 +156,8 @@ impl fmt::Display for Verb {
             Self::Cancel => "cancelled",
             Self::Note => "noted",
             Self::Rate => "rated",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
             Self::RequestRouting => "routed again",
             Self::Record => "changed",
         })
@@ -173,6 +181,8 @@ mod tests {
         Cancel          cancelled cancelled cancelled cancelled -         cancelled -        -
         Note            opened    assigned  accepted  engaged   completed returned  recycled cancelled
         Rate            opened    assigned  accepted  engaged   completed returned  recycled cancelled
+        Pause           opened    assigned  accepted  engaged   -         returned  -        -
+        Resume          opened    assigned  accepted  engaged   -         returned  -        -
         RequestRouting  opened    assigned  accepted  engaged   -         -         -        -
         Record          opened    assigned  accepted  engaged   -         returned  -        -
     ";

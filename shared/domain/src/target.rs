@@ -95,13 +95,17 @@ pub fn command<'a>(
             let channel = event.channel.clone().unwrap_or_else(|| "unknown".to_owned());
             Some((handoff, Some(Command::Touch { channel, at, by: by.cloned() })))
         }
+        names::REPLY => {
+            let waits = open.find(|one| one.triggered_at <= at)?;
+            Some((waits, Some(Command::Reply { at })))
+        }
         names::OUTCOME => {
             let outcome = event.outcome.clone()?;
             let knows =
                 |one: &Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
             let handoff = open.find(|one| one.triggered_at <= at && knows(one))?;
             let value = event.amount.clone();
-            Some((handoff, Some(Command::Complete { outcome, value })))
+            Some((handoff, Some(Command::Complete { outcome, value, at })))
         }
         names::MEETING_MOVED | names::MEETING_CANCELLED => {
             let prepares = |one: &Handoff| {

@@ -7,6 +7,7 @@ use domain::{
     About, Command, Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, TypeKey,
     commit::Lineage,
     config::{ClaimBy, HandoffType},
+    decide::{Targets, cadence_ended},
     event::Occurrence,
     handoff::Flag,
     subject::Reference,
@@ -111,6 +112,7 @@ impl Settler {
                 }),
                 first_in_lane: held.count == 0,
             }),
+            also: previous.as_ref().and_then(|(handoff, _)| self.ends_cadence(reading, handoff)),
         };
         let id = HandoffId(self.ids.ulid(reading.now));
         let beginning = domain::opening::Opening {
@@ -134,6 +136,19 @@ impl Settler {
         Ok(Effect::Opened(id))
     }
 
+    /// Prepares the end of the sequence of touches that a booked meeting makes needless.
+    fn ends_cadence(
+        &self,
+        reading: &Reading<'_>,
+        previous: &Stored<Handoff>,
+    ) -> Option<Box<Write>> {
+        reading.event.meeting_at?;
+        let ended = cadence_ended(previous, "meeting", reading.occurred.at)?;
+        let by = self.by(reading.origin);
+        let write = Write::change(previous, vec![ended], by, reading.now, reading.config);
+        Some(Box::new(write))
+    }
+
     /// Reads the journey's latest handoff, whose package the new one starts from.
     async fn previous(
         &self,
@@ -153,7 +168,8 @@ impl Settler {
         key: &TypeKey,
         open: &HandoffId,
     ) -> Result<Effect, SettleError> {
-        let command = Command::Join { kind: key.clone(), at: reading.occurred.at };
+        let at = reading.occurred.at;
+        let command = Command::Join { kind: key.clone(), at, targets: Targets::new() };
         match self.change(reading, open, Some(command), "joined").await? {
             Changed::Closed => Err(StoreError::Conflict.into()),
             Changed::Yes | Changed::No => Ok(Effect::Joined(open.clone())),

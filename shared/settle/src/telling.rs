@@ -3,8 +3,12 @@
 
 use crate::{Effect, SettleError, Settler, journey::LOOKED_AT, opening::Reading};
 use domain::{
-    Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal, decide::decide,
-    handoff::Flag, package::Told, target,
+    Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal,
+    config::HandoffType,
+    decide::{decide, targets},
+    handoff::Flag,
+    package::Told,
+    target,
 };
 use store::Write;
 
@@ -101,6 +105,14 @@ fn changes(
     let score = event.score.filter(|_| news("score"));
     let amount = event.amount.clone().filter(|_| news("amount"));
     let meeting_at = event.meeting_at.filter(|_| news("meeting_at"));
+    let choose = |kind: &HandoffType| targets(kind, facts.active, (handoff, package), now);
+    let command = command.map(|command| match command {
+        Command::Join { kind, at, .. } => {
+            let targets = facts.active.types.get(&kind).map(choose).unwrap_or_default();
+            Command::Join { kind, at, targets }
+        }
+        other => other,
+    });
     let mut changes = match command.map(|command| decide(handoff, command, facts, now)) {
         None | Some(Err(Refusal::Nothing)) => Vec::new(),
         Some(Ok(changes)) => changes,
@@ -116,7 +128,15 @@ fn changes(
         || meeting_at.is_some_and(|at| handoff.meeting_at != Some(at))
         || completeness != handoff.completeness;
     if differs && after.stage.is_open() {
-        let update = Command::Update { score, amount, meeting_at, completeness };
+        let told = Handoff {
+            score: score.or(after.score),
+            amount: amount.clone().or(after.amount.clone()),
+            ..after.clone()
+        };
+        let kind = facts.pinned.types.get(&after.kind);
+        let targets = kind.map(|kind| targets(kind, facts.pinned, (&told, package), now));
+        let targets = targets.unwrap_or_default();
+        let update = Command::Update { score, amount, meeting_at, completeness, targets };
         changes.extend(decide(&after, update, facts, now).unwrap_or_default());
     }
     for (flag, raised) in [(Flag::Conflict, reading.conflict), (Flag::Shortened, package.shortened)]

@@ -54,6 +54,8 @@ pub struct Opening {
     pub new_references: Vec<Reference>,
     /// Where it stands on its journey.
     pub lineage: Option<Lineage>,
+    /// What it changes of another handoff; not its owner, nor its end.
+    pub also: Option<Box<Write>>,
 }
 
 impl Write {
@@ -189,6 +191,20 @@ impl Store {
         Stored::read("handoff", item.ok_or_else(missing)?)
     }
 
+    /// Reads the states of many handoffs, a hundred a request; those that are absent or cannot be
+    /// read are left out.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn states(
+        &self,
+        ids: &[HandoffId],
+    ) -> Result<BTreeMap<HandoffId, Stored<Handoff>>, StoreError> {
+        let found = self.get_many(ids.iter().map(keys::state)).await?;
+        let states = found.into_values().filter_map(|item| Stored::read("handoff", item).ok());
+        Ok(states.map(|state: Stored<Handoff>| (state.id.clone(), state)).collect())
+    }
+
     /// Reads a handoff's package; empty when it has none.
     ///
     /// # Errors
@@ -258,6 +274,9 @@ impl Store {
         let claim = keys::claim(&handoff.lane, &handoff.claim);
         self.hold_claim(&mut transaction, &claim, &handoff.id, opening.claim_count)?;
         self.join_journey(&mut transaction, handoff, &opening.new_references)?;
+        if let Some(also) = &opening.also {
+            self.write_handoff(&mut transaction, also)?;
+        }
         transaction.commit(self).await?;
         Ok(write.after.record)
     }
@@ -293,6 +312,7 @@ impl Store {
             self.join_head(&mut transaction, &write.after.journey)?;
         }
         self.move_owner(&mut transaction, write)?;
+        self.move_beside(&mut transaction, write)?;
         Ok(transaction)
     }
 

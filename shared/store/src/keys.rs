@@ -124,6 +124,14 @@ pub(crate) fn quarantine(at_ms: i64, by: &str, what: &str, entry: &str) -> Key {
     key(QUARANTINE, format!("{at_ms:014}#{}", hash(&[by, what, entry])))
 }
 
+pub(crate) fn beside_pk(person: &PersonId) -> String {
+    format!("BESIDE#{}", bounded(person.as_str()))
+}
+
+pub(crate) fn beside(person: &PersonId, id: &HandoffId) -> Key {
+    key(beside_pk(person), id.as_str())
+}
+
 pub(crate) fn rep(id: &PersonId) -> Key {
     key(format!("REP#{id}"), STATE)
 }

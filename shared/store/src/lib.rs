@@ -7,6 +7,7 @@
 //! what DynamoDB does. Every conditional write carries its attempt's id and takes its own id for
 //! success, because a lost reply looks like a duplicate. Deliberately absent: any scan.
 
+mod beside;
 mod configs;
 mod error;
 mod handoffs;

@@ -22,19 +22,16 @@ use domain::{
     Actor, Change, Config, Handoff, HandoffId, JourneyId, Package, PersonId, Stage,
     commit::Lineage,
     config,
-    decide::start_clocks,
+    decide::{Targets, start_clocks},
     handoff::Routing,
     routing::Candidate,
     subject::{ObjectKind, Reference, Subject},
 };
 use local::{Parts, Setup, assembly, sample::ORGANISATION};
 use runtime::Clock;
-use std::{
-    collections::BTreeSet,
-    sync::{
-        LazyLock, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    LazyLock, Mutex,
+    atomic::{AtomicU32, Ordering},
 };
 use store::{By, Due, Opening, Store, StoreError, Stored, Write, create_table};
 use tests::faults::{Fault, faulty};
@@ -49,7 +46,7 @@ const POOL: &str = "sdr_emea";
 const TURN: u64 = 720_720;
 
 /// Makes an empty table on an engine of its own.
-async fn fresh() -> (Store, Parts) {
+pub(crate) async fn fresh() -> (Store, Parts) {
     let (clock, _) = Clock::hand(at(0));
     let table = assembly::TABLE.to_owned();
     let parts = Parts::start(Setup { data: None, table, rules: Vec::new(), clock }).unwrap();
@@ -115,7 +112,7 @@ fn contact(id: &str) -> Reference {
 }
 
 /// A hot lead on a journey of its own, not stored yet.
-fn lead(id: &str) -> Handoff {
+pub(crate) fn lead(id: &str) -> Handoff {
     let journey = format!("j-{id}");
     Handoff {
         id: id.into(),
@@ -131,27 +128,19 @@ fn lead(id: &str) -> Handoff {
         from: "marketing".to_owned(),
         to: "sdr".to_owned(),
         heat: 2,
-        sender: None,
-        owner: None,
-        pool: None,
-        rule: None,
-        had: Vec::new(),
         score: None,
-        amount: None,
         completeness: 50,
         triggered_at: at(0),
         opened_at: at(0),
-        assigned_at: None,
-        accepted_at: None,
-        first_touch_at: None,
-        response_credit: None,
-        closed_at: None,
-        meeting_at: None,
-        clocks: start_clocks(&CONFIG.types["hot_lead"], &CONFIG, None, at(0), None),
+        clocks: start_clocks(
+            &CONFIG.types["hot_lead"],
+            &CONFIG,
+            None,
+            (at(0), None),
+            &Targets::new(),
+        ),
         routing: Some(routing()),
-        previous: None,
-        outcome: None,
-        flags: BTreeSet::new(),
+        ..Handoff::default()
     }
 }
 
@@ -175,12 +164,13 @@ fn opening(handoff: &Handoff, attempt: &str) -> (Write, Opening) {
         claim_count: 0,
         new_references: vec![contact(handoff.id.as_str())],
         lineage: Some(Lineage { previous: None, first_in_lane: true }),
+        also: None,
     };
     (write, opening)
 }
 
 /// Opens a handoff whose event has not been seen.
-async fn open(store: &Store, handoff: &Handoff) -> Stored<Handoff> {
+pub(crate) async fn open(store: &Store, handoff: &Handoff) -> Stored<Handoff> {
     let (write, rest) = opening(handoff, &format!("open-{}", handoff.id));
     store.commit_opening(write, rest).await.unwrap();
     store.handoff(&handoff.id).await.unwrap()

@@ -21,15 +21,60 @@ impl Desk {
     pub(crate) async fn api_health(&self) -> Result<Response<bytes::Bytes>, Fault> {
         let now = self.clock.now();
         let beats = self.store.beats().await?;
+        let overdue = self.overdue(now).await?;
+        let quarantine = self.store.quarantined(QUARANTINE_COUNTED).await?.len();
+        let document = health(&beats, overdue.as_ref(), quarantine, now);
+        Ok(web::json(StatusCode::OK, &document))
+    }
+
+    /// Says for people that the sweep is silent.
+    pub(crate) async fn silence(&self) -> Result<Option<String>, Fault> {
+        let now = self.clock.now();
+        let beats = self.store.beats().await?;
+        let overdue = match beats.get("sweep") {
+            Some(_) => None,
+            None => self.overdue(now).await?,
+        };
+        Ok(silence(beats.get("sweep"), overdue.as_ref(), now))
+    }
+
+    /// Finds the oldest deadline that nothing has come of.
+    async fn overdue(&self, now: DateTime<Utc>) -> Result<Option<Due>, Fault> {
         let mut overdue: Option<Due> = None;
         for shard in 0..Store::due_shards() {
             let first = self.store.due(shard, now, 1).await?.into_iter().next();
             overdue = overdue.into_iter().chain(first).min_by_key(Due::at);
         }
-        let quarantine = self.store.quarantined(QUARANTINE_COUNTED).await?.len();
-        let document = health(&beats, overdue.as_ref(), quarantine, now);
-        Ok(web::json(StatusCode::OK, &document))
+        Ok(overdue)
     }
+}
+
+/// Says that deadlines pass unseen, if the sweep has been silent too long: by its beat, or, where it
+/// never gave one, by a deadline that is long over.
+fn silence(
+    swept_at: Option<&DateTime<Utc>>,
+    overdue: Option<&Due>,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let silent = match (swept_at, overdue) {
+        (Some(at), _) => is_silent(Some(at), now),
+        (None, Some(due)) => is_silent(Some(&due.at()), now),
+        (None, None) => false,
+    };
+    let told = match swept_at {
+        None => "has never run".to_owned(),
+        Some(at) => format!("last ran {} ago", moment::length((now - *at).num_seconds())),
+    };
+    silent.then(|| {
+        format!(
+            "Deadlines may pass unseen: the sweep that watches them {told}. Whoever runs this \
+             should look at it now."
+        )
+    })
+}
+
+fn is_silent(swept_at: Option<&DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    swept_at.is_none_or(|at| now - *at > Duration::seconds(SWEEP_BEAT_SECONDS_MAX))
 }
 
 fn health(
@@ -39,8 +84,7 @@ fn health(
     now: DateTime<Utc>,
 ) -> Value {
     let swept_at = beats.get("sweep");
-    let longest = Duration::seconds(SWEEP_BEAT_SECONDS_MAX);
-    let sweep_overdue = swept_at.is_none_or(|at| now - *at > longest);
+    let sweep_overdue = is_silent(swept_at, now);
     let last: BTreeMap<_, _> = beats.iter().map(|(name, at)| (name, moment::iso(*at))).collect();
     let oldest = overdue.map(|due| {
         let (kind, id) = match due {
@@ -79,6 +123,20 @@ mod tests {
         check(Some("2026-01-05T09:00:00Z"), true);
         check(Some("2026-01-05T08:59:59Z"), false);
         check(None, false);
+    }
+
+    #[test]
+    fn people_hear_of_a_silent_sweep_and_not_of_one_that_has_not_begun() {
+        let now = at("2026-01-05T09:10:00Z");
+        let since = |text: &str| Due::Handoff("h".into(), at(text));
+        let long_ago = at("2026-01-05T09:00:00Z");
+        let said = silence(Some(&long_ago), None, now).unwrap();
+        assert!(said.contains("last ran 10 min"), "{said}");
+        assert_eq!(silence(Some(&at("2026-01-05T09:09:00Z")), None, now), None);
+        assert_eq!(silence(None, None, now), None);
+        assert_eq!(silence(None, Some(&since("2026-01-05T09:09:00Z")), now), None);
+        let said = silence(None, Some(&since("2026-01-05T09:00:00Z")), now).unwrap();
+        assert!(said.contains("has never run"), "{said}");
     }
 
     #[test]

@@ -9,7 +9,12 @@ use crate::{
     sheet::Sheet,
     words::{Words, name_of},
 };
-use domain::{Commit, Handoff, HandoffId, Package, routing::Trace};
+use domain::{
+    Commit, Handoff, HandoffId, Package,
+    beside::{Overlap, Task},
+    pause::Pause,
+    routing::Trace,
+};
 use http::{HeaderValue, Response, StatusCode, header};
 use runtime::web;
 use serde_json::{Map, Value, json};
@@ -82,6 +87,10 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
         ("completeness", json!(handoff.completeness)),
         ("clocks", clocks.into()),
         ("routing", json!(routing)),
+        ("paused", json!(handoff.paused().map(pause))),
+        ("tasks", handoff.tasks.iter().map(task).collect::<Vec<_>>().into()),
+        ("overlap", json!(handoff.overlap.as_ref().map(overlap))),
+        ("brief_at", time(handoff.brief.filter(|brief| !brief.sent).map(|brief| brief.at))),
         ("outcome", json!(handoff.outcome)),
         ("flags", json!(handoff.flags)),
         ("triggered_at", moment::iso(handoff.triggered_at).into()),
@@ -93,6 +102,29 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
         ("meeting_at", time(handoff.meeting_at)),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn pause(pause: &Pause) -> Value {
+    json!({
+        "at": moment::iso(pause.at),
+        "by": pause.by,
+        "reason": pause.reason,
+        "until": moment::iso(pause.until),
+    })
+}
+
+fn task(task: &Task) -> Value {
+    json!({
+        "name": task.name,
+        "channel": task.channel,
+        "at": moment::iso(task.at),
+        "due_at": moment::iso(task.due_at),
+        "state": task.state,
+    })
+}
+
+fn overlap(overlap: &Overlap) -> Value {
+    json!({ "who": overlap.who, "until": overlap.until.map(moment::iso) })
 }
 
 fn package(package: &Package) -> Value {

@@ -20,11 +20,11 @@ use crate::{
 };
 use askama::Template;
 use bytes::Bytes;
-use domain::{HandoffId, config::Mode};
+use domain::{HandoffId, beside::Task, config::Mode};
 use http::{Request, Response, StatusCode};
 
 /// How a subject is touched, as the form offers it.
-const CHANNELS: [&str; 5] = ["call", "email", "meeting", "social", "other"];
+const CHANNELS: [&str; 5] = ["phone", "email", "meeting", "social", "other"];
 
 /// What an amount is in unless the handoff says otherwise.
 const CURRENCY: &str = "USD";
@@ -45,6 +45,11 @@ struct HandoffPage {
     stage: State,
     flags: Vec<&'static str>,
     facts: Vec<Fact>,
+    paused: Option<String>,
+    beside: Option<String>,
+    hold: bool,
+    tasks: Vec<TaskLine>,
+    pause_reasons: Vec<Choice>,
     clocks: Vec<ClockLine>,
     completeness: u8,
     missing: Vec<String>,
@@ -73,6 +78,14 @@ struct ClockLine {
     name: String,
     due: Due,
     met: Option<Moment>,
+}
+
+struct TaskLine {
+    label: String,
+    about: Option<String>,
+    state: State,
+    at: Moment,
+    due: Moment,
 }
 
 struct ValueLine {
@@ -198,6 +211,11 @@ fn page(
         stage: shown::stage(handoff.stage),
         flags: handoff.flags.iter().map(|flag| flagged(*flag)).collect(),
         facts: facts(sheet, reader),
+        paused: paused(sheet, reader),
+        beside: beside(sheet, reader),
+        hold: handoff.meeting_at.is_some() && handoff.stage.is_open(),
+        tasks: tasks(sheet, reader),
+        pause_reasons: words_of(kind.map(|kind| &kind.pause_reasons)),
         clocks: clocks(sheet, reader),
         completeness: completeness.percent,
         missing: gaps.iter().filter(is_missing).map(|gap| gap.name.clone()).collect(),
@@ -279,10 +297,45 @@ fn facts(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Fact> {
 fn clocks(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ClockLine> {
     let line = |clock: &domain::clock::Clock| ClockLine {
         name: clock.name.clone(),
-        due: Due::of(clock, sheet.handoff.stage, reader.now, reader.zone),
+        due: Due::of(clock, &sheet.handoff, reader.now, reader.zone),
         met: clock.met_at.map(|at| Moment::of(at, reader.zone)),
     };
     sheet.handoff.clocks.iter().map(line).collect()
+}
+
+/// Says that the clocks stand still.
+fn paused(sheet: &Sheet, reader: &Reader<'_>) -> Option<String> {
+    let pause = sheet.handoff.paused()?;
+    let until = Moment::of(pause.until, reader.zone).text;
+    let (by, reason) = (reader.config.name_of(&pause.by), spoken(&pause.reason));
+    Some(format!("Its clocks stand still until {until} at most: {reason} ({by})."))
+}
+
+/// Says who stays beside the owner.
+fn beside(sheet: &Sheet, reader: &Reader<'_>) -> Option<String> {
+    let overlap = sheet.handoff.overlap.as_ref()?;
+    let who = reader.config.name_of(&overlap.who);
+    let until = overlap.until.map(|at| format!("until {}", Moment::of(at, reader.zone).text));
+    let until = until.unwrap_or_else(|| "until the meeting, which is not set yet".to_owned());
+    Some(format!("{who} stays beside its owner {until}."))
+}
+
+/// Lists what its receiver is to do, with what the touch should name.
+fn tasks(sheet: &Sheet, reader: &Reader<'_>) -> Vec<TaskLine> {
+    let rules = sheet.kind().map(|kind| kind.cadence.as_slice()).unwrap_or_default();
+    let line = |task: &Task| {
+        let rule = rules.iter().find(|rule| rule.name == task.name);
+        let about = rule.and_then(|rule| rule.about.as_ref());
+        let value = about.and_then(|field| sheet.package.values.get(field));
+        TaskLine {
+            label: rule.map_or_else(|| spoken(&task.name), |rule| rule.label.clone()),
+            about: value.map(|value| Shown::of(&value.value).text),
+            state: shown::task(task, reader.now),
+            at: Moment::of(task.at, reader.zone),
+            due: Moment::of(task.due_at, reader.zone),
+        }
+    };
+    sheet.handoff.tasks.iter().map(line).collect()
 }
 
 /// Lists what is known: the template's fields in its order, then everything else.

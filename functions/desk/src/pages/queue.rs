@@ -20,6 +20,9 @@ const TEST_DATA: &str = concat!(
     r#""email":"dana@acme.example","company":"Acme"}}"#
 );
 
+/// How many handoffs are shown that somebody only stands beside.
+const BESIDE_MAX: i32 = 50;
+
 #[derive(Template)]
 #[template(path = "queue.html")]
 struct QueuePage {
@@ -33,6 +36,8 @@ struct QueuePage {
     by_urgency: bool,
     caption: String,
     rows: Vec<Line>,
+    beside: Vec<Line>,
+    silent: Option<String>,
     next: Option<String>,
     csv: String,
     source: String,
@@ -89,6 +94,8 @@ impl Desk {
             by_urgency,
             caption: caption(&rows, by_urgency),
             rows: rows.iter().map(|row| line(row, &reader)).collect(),
+            beside: self.beside(&filter, &reader).await?,
+            silent: self.silence().await?,
             next,
             csv: address(csv, pairs, &[("format", "csv")]),
             curl: curl(&active.config, &source, is_sample, self.present(now)),
@@ -96,6 +103,19 @@ impl Desk {
             is_sample,
         };
         html(StatusCode::OK, &page)
+    }
+
+    /// Lists what the person of the queue stands beside, or the reader where it is everybody's.
+    async fn beside(&self, filter: &Filter, reader: &Reader<'_>) -> Result<Vec<Line>, Fault> {
+        let Some(person) = filter.owner.as_ref().or(reader.person).filter(|_| is_queue(filter))
+        else {
+            return Ok(Vec::new());
+        };
+        let ids = self.store.beside(person, BESIDE_MAX).await?;
+        let rows = self.store.handoffs(&ids).await?.into_iter().map(Row::from);
+        let stands =
+            |row: &Row| row.handoff.overlap.as_ref().is_some_and(|overlap| overlap.who == *person);
+        Ok(rows.filter(stands).map(|row| line(&row, reader)).collect())
     }
 
     /// Says what time it is in a way a shell understands: its own clock, unless this desk runs on
@@ -247,6 +267,8 @@ mod tests {
             by_urgency: true,
             caption: "1 handoff".to_owned(),
             rows: vec![line(&row, &reader)],
+            beside: Vec::new(),
+            silent: None,
             next: None,
             csv: "/api/queue?format=csv".to_owned(),
             source: "generic".to_owned(),

@@ -5,7 +5,8 @@ use crate::{moment, row::Row};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{
-    Stage,
+    Handoff, Stage,
+    beside::{Task, TaskState},
     clock::{Clock, ClockState},
 };
 use serde_json::Value;
@@ -123,6 +124,17 @@ pub(crate) fn stage(stage: Stage) -> State {
     }
 }
 
+/// Shows how a task stands.
+pub(crate) fn task(task: &Task, now: DateTime<Utc>) -> State {
+    match task.state {
+        TaskState::Open if task.at > now => state("later", "○", "waiting"),
+        TaskState::Open => state("to do", "→", "waiting"),
+        TaskState::Done => state("done", "✓", "good"),
+        TaskState::Missed => state("missed", "⚠", "late"),
+        TaskState::Ended => state("not needed", "–", "over"),
+    }
+}
+
 /// A deadline and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
@@ -135,9 +147,13 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    /// Shows a clock of a handoff in a stage.
-    pub(crate) fn of(clock: &Clock, stage: Stage, now: DateTime<Utc>, zone: Tz) -> Self {
-        let counts = clock.is_ticking() && stage.is_open();
+    /// Shows a clock of a handoff.
+    pub(crate) fn of(clock: &Clock, handoff: &Handoff, now: DateTime<Utc>, zone: Tz) -> Self {
+        let counts = clock.is_ticking() && handoff.stage.is_open();
+        if counts && !handoff.moving_clocks().any(|moving| moving.name == clock.name) {
+            let at = Moment::of(clock.due_at, zone);
+            return Self { state: state("paused", "‖", "over"), at, countdown: None };
+        }
         Self {
             state: clock_state(clock, counts, now),
             at: Moment::of(clock.due_at, zone),
@@ -148,7 +164,7 @@ impl Due {
     /// Shows the clock a row counts down.
     pub(crate) fn of_row(row: &Row, now: DateTime<Utc>, zone: Tz) -> Option<Self> {
         let clock = row.handoff.leading_clock()?;
-        Some(Self::of(clock, row.handoff.stage, now, zone))
+        Some(Self::of(clock, &row.handoff, now, zone))
     }
 }
 
@@ -216,7 +232,7 @@ mod tests {
         let mut handoff = handoff();
         let mut check = |now: &str, change: fn(&mut Clock), word: &str, countdown: Option<&str>| {
             change(&mut handoff.clocks[0]);
-            let due = Due::of(&handoff.clocks[0], Stage::Assigned, at(now), Tz::Europe__London);
+            let due = Due::of(&handoff.clocks[0], &handoff, at(now), Tz::Europe__London);
             assert_eq!((due.state.word, due.countdown.as_deref()), (word, countdown), "{now}");
         };
         check("2026-01-05T09:00:00Z", |_| (), "on time", Some("in 4 h"));
@@ -232,8 +248,8 @@ mod tests {
 
     #[test]
     fn what_is_over_counts_down_nothing() {
-        let clock = &handoff().clocks[0];
-        let due = Due::of(clock, Stage::Cancelled, at("2026-01-05T14:00:00Z"), Tz::UTC);
+        let handoff = Handoff { stage: Stage::Cancelled, ..handoff() };
+        let due = Due::of(&handoff.clocks[0], &handoff, at("2026-01-05T14:00:00Z"), Tz::UTC);
         assert_eq!((due.state.word, due.countdown), ("closed", None));
     }
 }

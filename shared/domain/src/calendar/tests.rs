@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod proof;
+
 const WEEKDAYS: [Weekday; 5] =
     [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
 const EVERY_DAY: [Weekday; 7] = [
@@ -29,9 +31,14 @@ fn office(timezone: Tz) -> Calendar {
     calendar(timezone, &WEEKDAYS, &["09:00-17:00"])
 }
 
-fn with_holiday(mut calendar: Calendar, day: &str) -> Calendar {
-    calendar.holidays.insert(day.parse().unwrap());
-    calendar
+fn with_holiday(calendar: Calendar, day: &str) -> Calendar {
+    calendar.with_holiday(day.parse().unwrap())
+}
+
+/// Gives a weekday one window in place of those it has.
+fn with_day(mut calendar: Calendar, day: Weekday, window: &str) -> Calendar {
+    calendar.windows[day.num_days_from_monday() as usize].clear();
+    calendar.with_window(&[day], window.parse().unwrap())
 }
 
 /// Reads an instant that carries its offset, such as `2026-03-02T16:00Z`.
@@ -184,12 +191,10 @@ fn days_from_outside_the_windows_count_from_the_next_working_instant() {
 
 #[test]
 fn a_day_that_leads_to_a_windows_end_stands_there_and_past_it_moves_on() {
-    let mut short_tuesday = calendar(Tz::UTC, &WEEKDAYS, &["09:00-17:00"]);
-    short_tuesday.windows[1] = vec!["09:00-12:00".parse().unwrap()];
+    let short_tuesday = with_day(office(Tz::UTC), Weekday::Tue, "09:00-12:00");
     check(&short_tuesday, "2026-03-02T12:00Z", "1d", "2026-03-03T12:00Z");
     check(&short_tuesday, "2026-03-02T12:01Z", "1d", "2026-03-04T09:00Z");
-    let mut late_tuesday = office(Tz::UTC);
-    late_tuesday.windows[1] = vec!["12:00-17:00".parse().unwrap()];
+    let late_tuesday = with_day(office(Tz::UTC), Weekday::Tue, "12:00-17:00");
     check(&late_tuesday, "2026-03-02T10:00Z", "1d", "2026-03-03T12:00Z");
 }
 
@@ -225,9 +230,8 @@ fn days_before_an_end_meet_the_same_changes_of_the_clocks() {
 
 #[test]
 fn where_two_days_windows_overlap_the_later_day_counts() {
-    let mut overlapping = office(Tz::UTC);
-    overlapping.windows[4] = vec!["20:00-10:00".parse().unwrap()];
-    overlapping.windows[5] = vec!["09:00-12:00".parse().unwrap()];
+    let overlapping = with_day(office(Tz::UTC), Weekday::Fri, "20:00-10:00");
+    let overlapping = with_day(overlapping, Weekday::Sat, "09:00-12:00");
     check(&overlapping, "2026-03-07T09:30Z", "1d", "2026-03-09T09:30Z");
     check(&overlapping, "2026-03-07T08:30Z", "1d", "2026-03-09T09:00Z");
 }
@@ -250,8 +254,7 @@ fn days_before_an_end_are_the_same_local_time_on_earlier_working_days() {
     check_before(&office, "2026-03-09T17:00Z", "1d", "2026-03-06T17:00Z");
     check_before(&office, "2026-03-08T12:00Z", "1d", "2026-03-05T17:00Z");
     check_before(&office, "2026-03-10T10:00Z", "1d2h", "2026-03-06T16:00Z");
-    let mut short_friday = office.clone();
-    short_friday.windows[4] = vec!["09:00-12:00".parse().unwrap()];
+    let short_friday = with_day(office.clone(), Weekday::Fri, "09:00-12:00");
     check_before(&short_friday, "2026-03-09T15:00Z", "1d", "2026-03-06T12:00Z");
     check_before(
         &with_holiday(office, "2026-03-06"),
@@ -300,9 +303,9 @@ fn with_a_calendar_all_is_working_time() {
 
 #[test]
 fn a_calendar_that_never_works_has_no_deadlines() {
-    let mut never = Calendar::new(Europe::London);
-    assert!(never.never_works());
-    never.windows[0] = vec![Window { from_minute: 540, to_minute: 540 }];
+    assert!(Calendar::new(Europe::London).never_works());
+    let empty = Window { from_minute: 540, to_minute: 540 };
+    let never = Calendar::new(Europe::London).with_window(&[Weekday::Mon], empty);
     assert!(never.never_works());
     let start = at("2026-03-02T10:00Z");
     assert_eq!(never.add(start, span("1h")), None);
@@ -336,6 +339,116 @@ fn a_target_beyond_the_horizon_has_no_deadline() {
 }
 
 #[test]
+fn an_exceptional_working_day_has_exactly_its_own_windows() {
+    let own = |calendar: Calendar, day: &str, windows: &[&str]| {
+        let windows = windows.iter().map(|window| window.parse().unwrap()).collect();
+        calendar.with_extra(day.parse().unwrap(), windows)
+    };
+    // 2026-03-07 is a Saturday.
+    let saturday = own(office(Tz::UTC), "2026-03-07", &["10:00-14:00"]);
+    check(&saturday, "2026-03-06T16:30Z", "1h", "2026-03-07T10:30Z");
+    check(&saturday, "2026-03-06T12:00Z", "1d", "2026-03-07T12:00Z");
+    check(&saturday, "2026-03-06T16:00Z", "1d", "2026-03-09T09:00Z");
+    check_before(&saturday, "2026-03-09T09:30Z", "1h", "2026-03-07T13:30Z");
+    check_before(&saturday, "2026-03-09T11:00Z", "1d", "2026-03-07T11:00Z");
+    let holiday = with_holiday(saturday, "2026-03-07");
+    check(&holiday, "2026-03-06T16:30Z", "1h", "2026-03-07T10:30Z");
+    let short = own(office(Tz::UTC), "2026-03-03", &["09:00-10:00", "16:00-17:00"]);
+    assert_eq!(short.between(at("2026-03-03T00:00Z"), at("2026-03-04T00:00Z")), 7200);
+    assert!(!short.works_at(at("2026-03-03T12:00Z")));
+    let night = own(office(Tz::UTC), "2026-03-06", &["22:00-06:00"]);
+    assert!(night.works_at(at("2026-03-07T05:59Z")), "it belongs to the day it starts on");
+    let closed = own(office(Tz::UTC), "2026-03-03", &[]);
+    check(&closed, "2026-03-02T16:30Z", "1h", "2026-03-04T09:30Z");
+}
+
+#[test]
+fn a_part_of_a_second_counts_only_where_it_is_worked() {
+    let office = office(Tz::UTC);
+    check(&office, "2026-03-07T18:00:00.250Z", "1h", "2026-03-09T10:00Z");
+    check(&office, "2026-03-06T16:00:00.250Z", "2h", "2026-03-09T10:00:00.250Z");
+    check(&office, "2026-03-06T17:00:00.250Z", "8h", "2026-03-09T17:00Z");
+    check_before(&office, "2026-03-07T18:00:00.250Z", "1h", "2026-03-06T16:00Z");
+    check_before(&office, "2026-03-09T09:00:00.250Z", "1h", "2026-03-06T16:00:00.250Z");
+    let (friday, monday) = (at("2026-03-06T16:59:59.900Z"), at("2026-03-09T09:00:00.900Z"));
+    assert_eq!(office.between(friday, monday), 1);
+}
+
+#[test]
+fn where_blocks_of_days_meet_nothing_is_lost_or_counted_twice() {
+    // Blocks of 1024 days meet at 2026-01-27 and at 2028-11-16, both at midnight in UTC.
+    let always = calendar(Tz::UTC, &EVERY_DAY, &["00:00-24:00"]);
+    for edge in ["2026-01-27T00:00Z", "2028-11-16T00:00Z"] {
+        let edge = at(edge);
+        for (before, after) in [(0, 60), (60, 0), (1, 59), (59, 1), (90_000, 90_000)] {
+            let (start, end) = (edge - minutes(before), edge + minutes(after));
+            let length = (before + after) * 60;
+            assert_eq!(always.add_seconds(start, length), Some(end));
+            assert_eq!(always.subtract(end, Span::new(0, length as u64).unwrap()), Some(start));
+            assert_eq!(always.between(start, end), length);
+        }
+        for at in [edge - Duration::milliseconds(1), edge, edge + Duration::milliseconds(1)] {
+            assert_eq!((always.works_at(at), always.next_working(at)), (true, Some(at)));
+        }
+        assert_eq!(always.add(edge, span("1d")), Some(edge + Duration::days(1)));
+        assert_eq!(always.subtract(edge, span("1d")), Some(edge - Duration::days(1)));
+    }
+    let nights = calendar(Tz::UTC, &EVERY_DAY, &["22:00-02:00"]);
+    check(&nights, "2026-01-26T23:00Z", "2h", "2026-01-27T01:00Z");
+    check(&nights, "2026-01-26T23:00Z", "1h", "2026-01-27T00:00Z");
+    check_before(&nights, "2026-01-27T01:00Z", "2h", "2026-01-26T23:00Z");
+    check_before(&nights, "2026-01-27T00:00Z", "1h", "2026-01-26T23:00Z");
+    let days = calendar(Tz::UTC, &EVERY_DAY, &["08:00-16:00"]);
+    check(&days, "2026-01-26T15:00Z", "2h", "2026-01-27T09:00Z");
+    check_before(&days, "2026-01-27T09:00Z", "2h", "2026-01-26T15:00Z");
+    check_before(&days, "2026-01-27T00:00Z", "1d", "2026-01-25T16:00Z");
+}
+
+#[test]
+fn years_whose_blocks_are_not_kept_are_answered_like_others() {
+    // 1965-03-05 and 2110-03-07 are Fridays.
+    check(&office(Tz::UTC), "1965-03-05T16:30Z", "1h", "1965-03-08T09:30Z");
+    check(&office(Tz::UTC), "2110-03-07T16:30Z", "1h", "2110-03-10T09:30Z");
+    check(&office(Tz::UTC), "2110-03-07T16:30Z", "1d", "2110-03-10T16:30Z");
+    check_before(&office(Tz::UTC), "1965-03-08T09:30Z", "1h", "1965-03-05T16:30Z");
+    assert_eq!(office(Tz::UTC).between(at("1965-03-05T16:30Z"), at("1965-03-08T09:30Z")), 3600);
+}
+
+#[test]
+fn what_was_compiled_is_no_part_of_a_calendar_and_is_forgotten_when_it_changes() {
+    let asked = office(Tz::UTC);
+    check(&asked, "2026-03-02T16:30Z", "1h", "2026-03-03T09:30Z");
+    let fresh = office(Tz::UTC);
+    assert_eq!(asked, fresh);
+    assert_eq!(format!("{asked:?}"), format!("{fresh:?}"));
+    assert_eq!(serde_json::to_string(&asked).unwrap(), serde_json::to_string(&fresh).unwrap());
+    check(&asked.clone(), "2026-03-02T16:30Z", "1h", "2026-03-03T09:30Z");
+    let changed = with_holiday(asked.clone(), "2026-03-03");
+    check(&changed, "2026-03-02T16:30Z", "1h", "2026-03-04T09:30Z");
+    check(&asked, "2026-03-02T16:30Z", "1h", "2026-03-03T09:30Z");
+}
+
+#[test]
+fn no_deadline_is_born_missed_in_any_zone() {
+    for zone in chrono_tz::TZ_VARIANTS {
+        let office = office(zone);
+        for hour in 0..7 * 24 {
+            let start = at("2026-03-02T00:30Z") + Duration::hours(hour);
+            assert!(office.add(start, span("5m")).unwrap() >= start + minutes(5), "{zone} {start}");
+        }
+    }
+}
+
+#[test]
+fn thirty_days_are_measured_without_walking_them() {
+    let office = office(Europe::London);
+    for minute in 0..100_000 {
+        let start = at("2026-03-01T00:00Z") + minutes(minute % 1440);
+        assert!(office.between(start, start + Duration::days(30)) > 20 * 8 * 3600);
+    }
+}
+
+#[test]
 fn a_calendar_is_readable_in_a_document() {
     let office = with_holiday(office(Europe::London), "2026-12-25");
     let text = serde_json::to_string(&office).unwrap();
@@ -365,16 +478,24 @@ fn minutes(count: i64) -> Duration {
     Duration::minutes(count)
 }
 
+/// Returns the windows that start on a day: its own, none on a holiday, else its weekday's.
+fn oracle_windows(calendar: &Calendar, day: NaiveDate) -> &[Window] {
+    match calendar.extra.get(&day) {
+        Some(windows) => windows,
+        None if calendar.holidays.contains(&day) => &[],
+        None => &calendar.windows[day.weekday().num_days_from_monday() as usize],
+    }
+}
+
 /// Returns the day that owns an instant and its local time, read off the zone's own clock.
 fn oracle_owner(calendar: &Calendar, at: DateTime<Utc>) -> Option<(NaiveDate, NaiveDateTime)> {
     let local = at.with_timezone(&calendar.timezone).naive_local();
     let minute = local.hour() * 60 + local.minute();
     let days = [(local.date(), minute), (local.date().pred_opt().unwrap(), minute + 1440)];
     let works = |(day, minute): &(NaiveDate, u32)| {
-        let mut windows = calendar.windows[day.weekday().num_days_from_monday() as usize].iter();
         let contains =
             |w: &Window| u32::from(w.from_minute) <= *minute && *minute < w.to_minute.into();
-        !calendar.holidays.contains(day) && windows.any(contains)
+        oracle_windows(calendar, *day).iter().any(contains)
     };
     days.into_iter().find(works).map(|(day, _)| (day, local))
 }
@@ -412,14 +533,14 @@ fn oracle_next(calendar: &Calendar, start: DateTime<Utc>) -> Option<DateTime<Utc
 }
 
 fn oracle_days(calendar: &Calendar, start: DateTime<Utc>, days: usize) -> Option<DateTime<Utc>> {
-    let windows = |day: &NaiveDate| &calendar.windows[day.weekday() as usize];
+    let windows = |day: &NaiveDate| oracle_windows(calendar, *day);
     let (owner, local) = oracle_owner(calendar, oracle_next(calendar, start)?)?;
-    let is_working = |day: &NaiveDate| !calendar.holidays.contains(day) && !windows(day).is_empty();
+    let is_working = |day: &NaiveDate| !windows(day).is_empty();
     let target = owner.iter_days().skip(1).filter(is_working).nth(days - 1)?;
     let time = local + (target - owner);
-    // The clock may show the time up to a day off UTC; walk to where it first does.
-    let reached = (0..4 * 24 * 60)
-        .map(|minute| time.and_utc() - Duration::days(2) + minutes(minute))
+    // The clock may show the time up to 14 h off UTC; walk to where it first does.
+    let reached = (0..3 * 24 * 60)
+        .map(|minute| time.and_utc() - Duration::hours(16) + minutes(minute))
         .find(|at| at.with_timezone(&calendar.timezone).naive_local() >= time)?;
     let minute = (time - target.and_time(chrono::NaiveTime::MIN)).num_minutes();
     let is_in_or_ends =
@@ -429,6 +550,35 @@ fn oracle_days(calendar: &Calendar, start: DateTime<Utc>, days: usize) -> Option
         return Some(reached);
     }
     oracle_next(calendar, reached)
+}
+
+/// Returns the instant itself if it works, else the latest end of working time before it.
+fn oracle_previous(calendar: &Calendar, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    if oracle_works(calendar, end) {
+        return Some(end);
+    }
+    let mut earlier = (0..ORACLE_MINUTES).map(|minute| end - minutes(minute));
+    earlier.find(|at| oracle_works(calendar, *at - minutes(1)))
+}
+
+fn oracle_days_back(calendar: &Calendar, end: DateTime<Utc>, days: usize) -> Option<DateTime<Utc>> {
+    let at = oracle_previous(calendar, end)?;
+    // At the end of working time the clock shows the minute after the last that works.
+    let (owner, local) = oracle_owner(calendar, at).or_else(|| {
+        let (owner, local) = oracle_owner(calendar, at - minutes(1))?;
+        Some((owner, local + minutes(1)))
+    })?;
+    let mut earlier = (1..400).map(|distance| owner - Duration::days(distance));
+    let is_working = |day: &NaiveDate| !oracle_windows(calendar, *day).is_empty();
+    let target = earlier.by_ref().filter(is_working).nth(days - 1)?;
+    let time = local - (owner - target);
+    let shows = |at: &DateTime<Utc>| at.with_timezone(&calendar.timezone).naive_local();
+    // The last minute at which the clock has not passed the time: if it skips it, the minute after.
+    let last = (0..3 * 24 * 60)
+        .map(|minute| time.and_utc() + Duration::hours(16) - minutes(minute))
+        .find(|at| shows(at) <= time)?;
+    let skipped = if shows(&last) < time { minutes(1) } else { minutes(0) };
+    oracle_previous(calendar, last + skipped)
 }
 
 fn any_window() -> impl Strategy<Value = Window> {
@@ -442,13 +592,17 @@ fn any_window() -> impl Strategy<Value = Window> {
 fn any_scene() -> impl Strategy<Value = (Calendar, DateTime<Utc>)> {
     let week = prop::array::uniform7(prop::collection::vec(any_window(), 0..3));
     let holidays = prop::collection::vec(-6_i64..6, 0..3);
-    (0..CHANGES.len(), week, holidays, -4 * 1440_i64..4 * 1440).prop_map(
-        |(change, windows, holidays, minute)| {
+    let extra = prop::collection::vec((-6_i64..6, any_window()), 0..3);
+    (0..CHANGES.len(), week, holidays, extra, -4 * 1440_i64..4 * 1440).prop_map(
+        |(change, windows, holidays, extra, minute)| {
             let (timezone, day) = CHANGES[change];
             let day: NaiveDate = day.parse().unwrap();
             let holidays = holidays.iter().map(|off| day + Duration::days(*off)).collect();
             let noon = day.and_hms_opt(12, 0, 0).unwrap().and_utc();
-            (Calendar { timezone, windows, holidays }, noon + minutes(minute))
+            let own = |(off, window)| (day + Duration::days(off), vec![window]);
+            let extra = extra.into_iter().map(own).collect();
+            let calendar = Calendar { windows, holidays, extra, ..Calendar::new(timezone) };
+            (calendar, noon + minutes(minute))
         },
     )
 }

@@ -1,6 +1,9 @@
 //! What a well-shaped configuration can still get wrong: names that name nothing, and promises it
 //! cannot keep.
 
+mod beside;
+mod clocks;
+
 use super::{load::Reader, model::*, types::*};
 use crate::{event::names, routing::Rules};
 use toml::de::DeTable;
@@ -107,6 +110,7 @@ impl Lint<'_, '_> {
                 self.report(&["types", key, "reject_reasons"], "no-reasons", message, help);
             }
             self.clocks(key, kind);
+            self.beside(key, kind);
         }
     }
 
@@ -125,6 +129,7 @@ impl Lint<'_, '_> {
             for (step, rung) in clock.ladder.iter().enumerate() {
                 self.rung(&path, step, rung);
             }
+            self.times(&path, kind, clock);
         }
     }
 
@@ -212,3 +217,6 @@ fn keys<K: ToString>(names: impl Iterator<Item = K>) -> String {
     let names: Vec<String> = names.map(|name| name.to_string()).collect();
     format!("There are: {}.", names.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

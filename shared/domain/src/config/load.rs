@@ -3,14 +3,13 @@
 //! Each entry of each table is read on its own, so that one wrong value does not hide the next;
 //! only when every entry has a shape are the references between them linted.
 
+mod calendars;
+
 use super::{lint::lint, model::*};
-use crate::{
-    calendar::{Calendar, Window},
-    ids::CalendarKey,
-};
-use chrono::NaiveDate;
-use chrono_tz::Tz;
-use serde::{Deserialize, de::DeserializeOwned};
+use crate::{calendar::Calendar, ids::CalendarKey};
+use calendars::CalendarRule;
+pub use calendars::{files_named, with_files};
+use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt, ops::Range};
 use toml::{
     Spanned,
@@ -41,8 +40,8 @@ impl fmt::Display for Problem {
     }
 }
 
-const SECTIONS: [&str; 8] =
-    ["organisation", "calendars", "people", "pools", "lanes", "types", "rules", "sources"];
+const SECTIONS: [&str; 9] =
+    ["organisation", "calendars", "people", "pools", "lanes", "types", "rules", "sources", "files"];
 
 /// Reads and lints a configuration.
 ///
@@ -152,7 +151,7 @@ impl<'a> Reader<'a> {
             Err(error) => {
                 let span = error.span().unwrap_or(whole);
                 let (message, help) = worded(error.message());
-                self.report(span, "wrong-value", message, help);
+                self.report(span, "wrong-value", message, &help);
                 None
             }
         }
@@ -163,19 +162,11 @@ impl<'a> Reader<'a> {
             Some(_) => self.entries(document, "calendars"),
             None => BTreeMap::new(),
         };
-        let mut calendars = BTreeMap::new();
-        for (key, rule) in rules {
-            match rule.calendar() {
-                Ok(calendar) => {
-                    calendars.insert(key, calendar);
-                }
-                Err(message) => {
-                    let span = self.find(document, &["calendars", key.as_str()]);
-                    self.report(span, "wrong-calendar", message, "");
-                }
-            }
-        }
-        calendars
+        let files: BTreeMap<String, String> = match document.get("files") {
+            Some(_) => self.entries(document, "files"),
+            None => BTreeMap::new(),
+        };
+        calendars::calendars(self, document, &rules, &files)
     }
 
     /// Finds the bytes of a value by its path; a number in the path counts list entries.
@@ -218,62 +209,17 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A calendar as the file writes it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CalendarRule {
-    timezone: Tz,
-    hours: Vec<HoursRule>,
-    #[serde(default)]
-    holidays: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HoursRule {
-    on: Vec<String>,
-    at: Vec<String>,
-}
-
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-impl CalendarRule {
-    fn calendar(&self) -> Result<Calendar, String> {
-        let mut calendar = Calendar::new(self.timezone);
-        for hours in &self.hours {
-            let windows = hours
-                .at
-                .iter()
-                .map(|text| text.parse::<Window>().map_err(|error| error.to_string()))
-                .collect::<Result<Vec<_>, _>>()?;
-            for day in &hours.on {
-                let index = WEEKDAYS.iter().position(|known| known == day).ok_or_else(|| {
-                    format!("`{day}` is no weekday: write {}.", WEEKDAYS.join(", "))
-                })?;
-                calendar.windows[index].extend(windows.iter().copied());
-            }
-        }
-        for day in &self.holidays {
-            let date = day
-                .parse::<NaiveDate>()
-                .map_err(|_| format!("`{day}` is no date: write 2026-12-25."))?;
-            calendar.holidays.insert(date);
-        }
-        if calendar.never_works() {
-            return Err("This calendar never works: give it hours.".to_owned());
-        }
-        Ok(calendar)
+/// Words why a value was refused and, where that is known, what to write.
+fn worded(message: &str) -> (String, String) {
+    if let Some(zone) = message.strip_prefix("failed to parse timezone: ") {
+        let message = format!("`{}` is no time zone.", zone.trim().trim_matches('\''));
+        return (message, "Write an IANA name such as `Europe/London` or `UTC`.".to_owned());
     }
-}
-
-/// Words why a value was refused, with a way out where the library knows none.
-fn worded(message: &str) -> (String, &'static str) {
-    match message.strip_prefix("failed to parse timezone: ") {
-        Some(zone) => {
-            let message = format!("`{}` is no time zone.", zone.trim().trim_matches('\''));
-            (message, "Write an IANA name such as `Europe/London` or `UTC`.")
-        }
-        None => (sentence(message), ""),
+    // Our own errors end with the way out.
+    let first = message.lines().next().unwrap_or_default();
+    match first.split_once(": write ") {
+        Some((message, way_out)) => (sentence(message), sentence(&format!("write {way_out}"))),
+        None => (sentence(message), String::new()),
     }
 }
 

@@ -52,6 +52,19 @@ pub struct HandoffType {
     pub recycle_reasons: Vec<String>,
     /// Its clocks.
     pub clocks: Vec<ClockRule>,
+    /// Reasons its clocks may stand still for; none means they never do.
+    #[serde(default)]
+    pub pause_reasons: Vec<String>,
+    /// How long its clocks may stand still in all; then they go on by themselves.
+    #[serde(default = "five_days")]
+    pub pause_limit: Span,
+    /// What its receiver does after accepting, in order.
+    #[serde(default)]
+    pub cadence: Vec<TaskRule>,
+    /// Who stays beside its owner for a while.
+    pub overlap: Option<OverlapRule>,
+    /// When its owner is sent everything that is known, before the meeting.
+    pub brief: Option<BriefRule>,
     /// What must be passed on.
     pub fields: Vec<FieldRule>,
 }
@@ -86,6 +99,8 @@ pub enum Stop {
     Touch,
     /// The receiver's acceptance.
     Accept,
+    /// An outcome that counts as success.
+    Success,
 }
 
 /// One clock of a type.
@@ -96,6 +111,9 @@ pub struct ClockRule {
     pub name: String,
     /// How long it runs: `4h` from the trigger, or `24h` before the meeting.
     pub target: Span,
+    /// How long it runs instead for some, first match wins.
+    #[serde(default)]
+    pub targets: Vec<TargetRule>,
     /// A calendar's name, `pool`, or nothing for elapsed time.
     pub calendar: Option<String>,
     /// What it counts from.
@@ -107,6 +125,56 @@ pub struct ClockRule {
     /// What happens on the way and after.
     #[serde(default)]
     pub ladder: Vec<Rung>,
+}
+
+/// Another target for those of whom all clauses hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetRule {
+    /// CEL clauses over `lead`, `account`, `handoff` and `now`.
+    pub when: Vec<String>,
+    /// The target.
+    pub target: Span,
+}
+
+/// One touch of the sequence that follows acceptance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskRule {
+    /// Its name, such as `first_email`.
+    pub name: String,
+    /// What to do, as people read it.
+    pub label: String,
+    /// How: a touch by this channel does it.
+    pub channel: String,
+    /// When it is to be done, counted from the acceptance; at once if it says nothing.
+    #[serde(default)]
+    pub at: Span,
+    /// How long one has for it.
+    #[serde(default = "an_hour")]
+    pub within: Span,
+    /// The package field it should name, such as the content that was downloaded.
+    pub about: Option<String>,
+}
+
+/// Who stays beside the owner, and for how long.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverlapRule {
+    /// `sender`, or a role.
+    #[serde(default = "sender")]
+    pub who: String,
+    /// For how long, from the trigger; without it until the meeting.
+    #[serde(rename = "for")]
+    pub span: Option<Span>,
+}
+
+/// When the owner is sent everything that is known.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BriefRule {
+    /// How long before the meeting.
+    pub before: Span,
 }
 
 /// What a rung of a ladder does.
@@ -185,4 +253,16 @@ pub struct FieldRule {
     /// What it counts in the completeness score.
     #[serde(default = "one")]
     pub weight: u32,
+}
+
+fn five_days() -> Span {
+    Span::new(5, 0).unwrap_or_default()
+}
+
+fn an_hour() -> Span {
+    Span::new(0, 3600).unwrap_or_default()
+}
+
+fn sender() -> String {
+    "sender".to_owned()
 }

@@ -3,29 +3,59 @@
 
 use super::Facts;
 use crate::{
+    beside,
     change::Change,
     clock::{Clock, ClockState, NamedCalendar},
     config::{ClockRule, Config, HandoffType, Start},
     handoff::Handoff,
-    ids::{CalendarKey, PoolId},
+    ids::{CalendarKey, PersonId, PoolId},
+    package::Package,
+    pause::put_off,
+    routing::hold,
+    span::Span,
 };
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+/// The targets that conditions chose, by clock; every other clock has its rule's own.
+pub type Targets = BTreeMap<String, Span>;
+
+/// Chooses the targets that conditions decide on, for a handoff as it is now.
+pub fn targets(
+    kind: &HandoffType,
+    config: &Config,
+    about: (&Handoff, &Package),
+    now: DateTime<Utc>,
+) -> Targets {
+    let chosen = |rule: &ClockRule| {
+        let mut targets = rule.targets.iter();
+        let target = targets.find(|target| hold(&target.when, config, about, now))?.target;
+        Some((rule.name.clone(), target))
+    };
+    kind.clocks.iter().filter_map(chosen).collect()
+}
 
 /// Starts the clocks of a type; those whose meeting is not set wait for it.
 pub fn start_clocks(
     kind: &HandoffType,
     config: &Config,
     pool: Option<&PoolId>,
-    triggered_at: DateTime<Utc>,
-    meeting_at: Option<DateTime<Utc>>,
+    (triggered_at, meeting_at): (DateTime<Utc>, Option<DateTime<Utc>>),
+    targets: &Targets,
 ) -> Vec<Clock> {
-    kind.clocks
-        .iter()
-        .filter_map(|rule| {
-            let calendar = calendar_of(rule, config, pool);
-            Clock::start(rule, calendar, triggered_at, meeting_at)
-        })
-        .collect()
+    let start = |rule: &ClockRule| {
+        let calendar = calendar_of(rule, config, pool);
+        let target = targets.get(&rule.name).copied().unwrap_or(rule.target);
+        Clock::start(rule, target, calendar, triggered_at, meeting_at)
+    };
+    kind.clocks.iter().filter_map(start).collect()
+}
+
+/// Tells whether a clock that should run does not, because its calendar never reaches its target.
+pub fn lacks_a_deadline(kind: &HandoffType, handoff: &Handoff) -> bool {
+    let started = |rule: &&ClockRule| handoff.clocks.iter().any(|clock| clock.name == rule.name);
+    let expected = |rule: &&ClockRule| rule.from == Start::Trigger || handoff.meeting_at.is_some();
+    kind.clocks.iter().filter(expected).any(|rule| !started(&rule))
 }
 
 /// Finds the calendar a clock counts on: named, the pool's (the organisation's until there is one),
@@ -53,9 +83,7 @@ pub(super) fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> V
     let fresh = |clock: &Clock| {
         let rule = kind.clocks.iter().find(|rule| rule.name == clock.name)?;
         let calendar = calendar_of(rule, facts.pinned, Some(pool));
-        let mut again = Clock::start(rule, calendar, clock.started_at, handoff.meeting_at)?;
-        let taken = |n: u8| !clock.steps.iter().any(|step| step.n == n);
-        again.steps.retain(|step| !taken(step.n));
+        let again = again(handoff, clock, rule, calendar)?;
         (again.calendar != clock.calendar).then_some(again)
     };
     handoff
@@ -81,7 +109,8 @@ pub(super) fn moved(
         let known = handoff.clocks.iter().find(|clock| clock.name == rule.name);
         let ended = known.is_some_and(|clock| clock.met_at.is_some());
         let calendar = calendar_of(rule, facts.pinned, handoff.pool.as_ref());
-        let fresh = Clock::start(rule, calendar, handoff.triggered_at, Some(meeting));
+        let target = known.map_or(rule.target, |clock| clock.target);
+        let fresh = Clock::start(rule, target, calendar, handoff.triggered_at, Some(meeting));
         let Some(clock) = fresh.filter(|_| !ended) else { continue };
         let breached = known.filter(|clock| clock.state == ClockState::Breached);
         if breached.is_some() && clock.due_at <= now {
@@ -94,4 +123,91 @@ pub(super) fn moved(
         });
     }
     changes
+}
+
+/// Counts clocks again whose target the conditions now choose otherwise, each once its deadline is
+/// still ahead.
+pub(super) fn retargeted(
+    handoff: &Handoff,
+    targets: &Targets,
+    facts: Facts<'_>,
+    now: DateTime<Utc>,
+) -> Vec<Change> {
+    let Some(kind) = facts.kind(handoff) else { return Vec::new() };
+    let mut changes = Vec::new();
+    for clock in handoff.clocks.iter().filter(|clock| clock.state == ClockState::Running) {
+        let Some(rule) = kind.clocks.iter().find(|rule| rule.name == clock.name) else { continue };
+        let target = targets.get(&clock.name).copied().unwrap_or(rule.target);
+        if target == clock.target || rule.targets.is_empty() || clock.due_at <= now {
+            continue;
+        }
+        let wanted = Clock { target, ..clock.clone() };
+        let calendar = calendar_of(rule, facts.pinned, handoff.pool.as_ref());
+        let moved = again(handoff, &wanted, rule, calendar);
+        changes.extend(moved.map(|clock| Change::ClockMoved {
+            clock,
+            was: None,
+            told: Vec::new(),
+        }));
+    }
+    changes
+}
+
+/// Starts a running clock again from its trigger, pauses and all, without the steps it has taken.
+fn again(
+    handoff: &Handoff,
+    clock: &Clock,
+    rule: &ClockRule,
+    calendar: NamedCalendar<'_>,
+) -> Option<Clock> {
+    let (started_at, meeting_at) = (clock.started_at, handoff.meeting_at);
+    let mut again = Clock::start(rule, clock.target, calendar, started_at, meeting_at)?;
+    let hours = calendar.map(|(_, hours)| hours);
+    for pause in &handoff.pauses {
+        if let Some(ended_at) = pause.ended_at {
+            again.put_off(hours, pause.at, ended_at);
+        }
+    }
+    let taken = |n: u8| !clock.steps.iter().any(|step| step.n == n);
+    again.steps.retain(|step| !taken(step.n));
+    Some(again)
+}
+
+/// Moves what goes by the meeting with it: the mail before it, and who stays until it.
+pub(super) fn rescheduled(
+    handoff: &Handoff,
+    meeting: DateTime<Utc>,
+    facts: Facts<'_>,
+    now: DateTime<Utc>,
+) -> Option<Change> {
+    let kind = facts.kind(handoff)?;
+    let brief = beside::brief(kind.brief.as_ref(), Some(meeting), now);
+    let mut overlap = handoff.overlap.clone();
+    if let Some(overlap) = overlap.as_mut().filter(|overlap| overlap.to_meeting) {
+        overlap.until = Some(meeting);
+    }
+    let moves = brief != handoff.brief || overlap != handoff.overlap;
+    moves.then_some(Change::Rescheduled { brief, overlap })
+}
+
+/// Lets the clocks and tasks of a paused handoff go on at an instant.
+pub(crate) fn resumed(
+    handoff: &Handoff,
+    at: DateTime<Utc>,
+    by: Option<PersonId>,
+    facts: Facts<'_>,
+) -> Option<Change> {
+    let pause = handoff.paused()?;
+    let hours = |clock: &Clock| facts.pinned.calendars.get(clock.calendar.as_ref()?);
+    let mut clocks: Vec<Clock> =
+        handoff.clocks.iter().filter(|clock| clock.is_ticking()).cloned().collect();
+    for clock in &mut clocks {
+        clock.put_off(hours(clock), pause.at, at);
+    }
+    let mut tasks = handoff.tasks.clone();
+    for task in tasks.iter_mut().filter(|task| task.state == beside::TaskState::Open) {
+        task.at = put_off(None, task.at, (pause.at, at));
+        task.due_at = put_off(None, task.due_at, (pause.at, at));
+    }
+    Some(Change::Resumed { at, by, clocks, tasks })
 }

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::{
+    beside::TaskState,
     clock::ClockState,
     config::{self, Act},
+    handoff::Why,
     ids::HandoffId,
     package::Package,
     routing::Trace,
@@ -38,27 +40,13 @@ fn opened(config: &Config, kind: &str) -> Handoff {
         from: rule.from.clone(),
         to: rule.to.clone(),
         heat: rule.heat,
-        sender: None,
-        owner: None,
-        pool: None,
-        rule: None,
-        had: Vec::new(),
         score: Some(70),
-        amount: None,
         completeness: Package::default().completeness(&rule.fields).percent,
         triggered_at: now,
         opened_at: now,
-        assigned_at: None,
-        accepted_at: None,
-        first_touch_at: None,
-        response_credit: None,
-        closed_at: None,
-        meeting_at: None,
-        clocks: start_clocks(rule, config, None, now, None),
-        routing: None,
-        previous: None,
-        outcome: None,
+        clocks: start_clocks(rule, config, None, (now, None), &Targets::new()),
         flags: Default::default(),
+        ..Handoff::default()
     };
     let change = Change::Opened { handoff: Box::new(handoff.clone()) };
     handoff.after(&[change], now)
@@ -133,7 +121,8 @@ fn a_touch_after_the_deadline_is_a_breach_though_no_sweep_has_looked() {
     let after = step(&config, handoff, touch("phone", late, Some("amara")), late);
     let clock = &after.clocks[0];
     assert_eq!((clock.state, clock.met_at), (ClockState::Breached, Some(late)));
-    assert!(after.next_deadline().is_none(), "nobody is escalated to any more");
+    let next = after.next_deadline().map(|(_, why)| why);
+    assert!(!matches!(next, Some(Why::Step(..))), "nobody is escalated to any more: {next:?}");
 }
 
 #[test]
@@ -240,10 +229,15 @@ fn a_hotter_trigger_upgrades_and_a_cooler_one_joins() {
     let config = config();
     let mql = assigned(&config, "mql", "amara", "sdr_emea");
     let now = at("2026-01-05T11:00:00Z");
-    let hot = step(&config, mql, Command::Join { kind: "hot_lead".into(), at: now }, now);
+    let hot = step(
+        &config,
+        mql,
+        Command::Join { kind: "hot_lead".into(), at: now, targets: Targets::new() },
+        now,
+    );
     assert_eq!(hot.kind.as_str(), "hot_lead");
     assert_eq!(hot.clocks[0].due_at, now + Duration::minutes(5));
-    let join = Command::Join { kind: "mql".into(), at: now };
+    let join = Command::Join { kind: "mql".into(), at: now, targets: Targets::new() };
     assert_eq!(decided(&config, &hot, join, now).unwrap(), [Change::Joined { kind: "mql".into() }]);
 }
 
@@ -266,8 +260,13 @@ fn a_meeting_that_moves_takes_its_clock_with_it() {
     let now = at("2026-01-05T10:00:00Z");
     let handoff = assigned(&config, "meeting_set", "elena", "ae_emea");
     assert!(handoff.clocks.is_empty(), "no meeting is set yet");
-    let meeting =
-        |at| Command::Update { score: None, amount: None, meeting_at: Some(at), completeness: 0 };
+    let meeting = |at| Command::Update {
+        score: None,
+        amount: None,
+        meeting_at: Some(at),
+        completeness: 0,
+        targets: Targets::new(),
+    };
     let set = step(&config, handoff, meeting(at("2026-01-08T15:00:00Z")), now);
     assert_eq!(set.clocks[0].due_at, at("2026-01-07T15:00:00Z"));
     let breached = step(&config, set, Command::Tick, at("2026-01-07T15:00:00Z"));
@@ -276,4 +275,220 @@ fn a_meeting_that_moves_takes_its_clock_with_it() {
     let moved = step(&config, breached, meeting(at("2026-01-12T15:00:00Z")), later);
     assert_eq!(moved.clocks[0].state, ClockState::Running);
     assert_eq!(moved.clocks[0].due_at, at("2026-01-11T15:00:00Z"));
+}
+
+/// Ticks at every deadline until `to`; returns what was taken, with its time.
+fn tick_until(config: &Config, mut handoff: Handoff, to: &str) -> (Handoff, Vec<(String, Change)>) {
+    let mut taken = Vec::new();
+    while let Some((due_at, _)) = handoff.next_deadline().filter(|(due_at, _)| *due_at <= at(to)) {
+        let facts = Facts { active: config, pinned: config };
+        let Ok(changes) = decide(&handoff, Command::Tick, facts, due_at) else { break };
+        handoff = handoff.after(&changes, due_at);
+        taken.extend(changes.into_iter().map(|change| (due_at.to_rfc3339(), change)));
+    }
+    (handoff, taken)
+}
+
+fn pause(reason: &str, until: Option<&str>) -> Command {
+    Command::Pause { by: "amara".into(), reason: reason.to_owned(), until: until.map(at) }
+}
+
+#[test]
+fn a_pause_leaves_the_time_that_was_left_and_ends_by_itself() {
+    let config = config();
+    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let paused_at = at("2026-01-05T10:02:00Z");
+    let until = Some("2026-01-05T11:02:00Z");
+    let paused = step(&config, handoff, pause("asked_to_wait", until), paused_at);
+    let (paused, taken) = tick_until(&config, paused, "2026-01-05T11:01:59Z");
+    assert_eq!(taken, [], "nothing happens in a pause");
+    let (resumed, taken) = tick_until(&config, paused, "2026-01-05T11:03:00Z");
+    assert!(matches!(taken[0].1, Change::Resumed { by: None, .. }), "{taken:?}");
+    // Three of the five minutes were left.
+    assert_eq!(resumed.clocks[0].due_at, at("2026-01-05T11:05:00Z"));
+    let (_, taken) = tick_until(&config, resumed, "2026-01-05T11:05:00Z");
+    let (when, first) = &taken[0];
+    assert!(matches!(first, Change::Stepped { act: Act::Remind, .. }), "{taken:?}");
+    assert_eq!(when, "2026-01-05T11:04:00+00:00");
+    assert!(matches!(taken[1].1, Change::Breached { .. }), "{taken:?}");
+}
+
+#[test]
+fn a_touch_in_a_pause_is_in_time_however_long_it_took() {
+    let config = config();
+    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let paused = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:02:00Z"));
+    let called = at("2026-01-05T15:00:00Z");
+    let touched = step(&config, paused, touch("phone", called, Some("amara")), called);
+    assert_eq!(touched.clocks[0].state, ClockState::Met);
+}
+
+#[test]
+fn a_pause_has_a_reason_and_a_limit_in_all() {
+    let config = config();
+    let facts = Facts { active: &config, pinned: &config };
+    let now = at("2026-01-05T10:02:00Z");
+    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let refused = decide(&handoff, pause("lunch", None), facts, now).unwrap_err().to_string();
+    assert!(refused.contains("choose asked_to_wait, out_of_office"), "{refused}");
+    let over = pause("asked_to_wait", Some("2026-01-05T10:02:00Z"));
+    assert_eq!(decide(&handoff, over, facts, now), Err(Refusal::PauseOver));
+    let far = pause("asked_to_wait", Some("2027-01-01T00:00:00Z"));
+    let paused = step(&config, handoff, far, now);
+    assert_eq!(paused.paused().unwrap().until, now + Duration::days(5), "cut at the limit");
+    assert_eq!(decide(&paused, pause("asked_to_wait", None), facts, now), Err(Refusal::Nothing));
+    let (resumed, _) = tick_until(&config, paused, "2026-01-10T10:02:00Z");
+    let again = decide(&resumed, pause("asked_to_wait", None), facts, at("2026-01-10T10:03:00Z"));
+    assert!(matches!(again, Err(Refusal::PausedEnough(_))), "{again:?}");
+    let expansion = opened(&config, "expansion");
+    let never = decide(&expansion, pause("asked_to_wait", None), facts, now);
+    assert_eq!(never, Err(Refusal::NeverPaused));
+}
+
+#[test]
+fn a_clock_that_counts_back_from_a_meeting_does_not_wait() {
+    let config = config();
+    let mut handoff = opened(&config, "meeting_set");
+    let meeting = at("2026-01-08T15:00:00Z");
+    let kind = &config.types["meeting_set"];
+    handoff.clocks =
+        start_clocks(kind, &config, None, (handoff.triggered_at, Some(meeting)), &Targets::new());
+    let due_at = handoff.clocks[0].due_at;
+    let pause = crate::pause::Pause {
+        at: handoff.opened_at,
+        by: "elena".into(),
+        reason: "a_test".to_owned(),
+        until: at("2026-01-20T00:00:00Z"),
+        ended_at: None,
+    };
+    handoff.apply(&Change::Paused { pause }, handoff.opened_at);
+    let (handoff, _) = tick_until(&config, handoff, "2026-01-07T15:00:00Z");
+    assert_eq!(handoff.clocks[0].breached_at, Some(due_at));
+}
+
+#[test]
+fn accepting_begins_the_sequence_and_a_reply_ends_it() {
+    let config = config();
+    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
+    let now = at("2026-01-05T10:10:00Z");
+    let accepted = step(&config, handoff, Command::Accept { by: "amara".into() }, now);
+    let tasks: Vec<(&str, DateTime<Utc>)> =
+        accepted.tasks.iter().map(|task| (task.name.as_str(), task.due_at)).collect();
+    let by = |hours| now + Duration::hours(hours);
+    assert_eq!(tasks, [("first_email", by(1)), ("call", by(4)), ("follow_up", by(28))]);
+    let emailed = at("2026-01-05T10:30:00Z");
+    let emailed = step(&config, accepted, touch("email", emailed, Some("amara")), emailed);
+    assert_eq!(emailed.tasks[0].state, TaskState::Done);
+    let (missed, taken) = tick_until(&config, emailed, "2026-01-05T14:10:00Z");
+    assert!(matches!(&taken[0].1, Change::TaskMissed { task, .. } if task == "call"), "{taken:?}");
+    let called = at("2026-01-05T15:00:00Z");
+    let called = step(&config, missed, touch("phone", called, Some("amara")), called);
+    assert_eq!(called.tasks[1].state, TaskState::Done, "late, and done");
+    let replied = step(&config, called, Command::Reply { at: now }, by(6));
+    assert_eq!(replied.tasks[2].state, TaskState::Ended);
+    let facts = Facts { active: &config, pinned: &config };
+    let again = decide(&replied, Command::Reply { at: now }, facts, by(7));
+    assert_eq!(again, Err(Refusal::Nothing));
+}
+
+#[test]
+fn a_touch_that_is_an_acceptance_begins_the_sequence_and_does_its_first() {
+    let config = config();
+    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
+    let now = at("2026-01-05T10:10:00Z");
+    let touched = step(&config, handoff, touch("phone", now, Some("amara")), now);
+    let states: Vec<TaskState> = touched.tasks.iter().map(|task| task.state).collect();
+    assert_eq!(states, [TaskState::Open, TaskState::Done, TaskState::Open]);
+}
+
+#[test]
+fn an_amount_that_becomes_known_chooses_another_target_for_a_clock_that_runs() {
+    let config = config();
+    let handoff = opened(&config, "closed_won");
+    let due = |handoff: &Handoff| handoff.clocks[0].due_at - handoff.triggered_at;
+    assert_eq!(due(&handoff), Duration::hours(48));
+    let amount = Some(Money { minor: 20_000_000, currency: "EUR".into() });
+    let targets = Targets::from([("respond".to_owned(), "5d".parse().unwrap())]);
+    let update = |targets| Command::Update {
+        score: None,
+        amount: amount.clone(),
+        meeting_at: None,
+        completeness: 0,
+        targets,
+    };
+    let now = handoff.triggered_at + Duration::hours(1);
+    let enterprise = step(&config, handoff.clone(), update(targets.clone()), now);
+    assert_eq!(due(&enterprise), Duration::days(5));
+    assert_eq!(
+        due(&step(&config, handoff.clone(), update(Targets::new()), now)),
+        Duration::hours(48)
+    );
+    let (breached, _) = tick_until(&config, handoff, "2026-01-07T10:00:00Z");
+    let late = step(&config, breached, update(targets), at("2026-01-07T11:00:00Z"));
+    assert_eq!(due(&late), Duration::hours(48), "what is missed stays missed");
+}
+
+#[test]
+fn the_seller_stays_thirty_days_and_the_sdr_until_the_meeting_wherever_it_moves() {
+    let config = config();
+    let mut signed = opened(&config, "closed_won");
+    signed.sender = Some("elena".into());
+    crate::beside::begin(&mut signed, &config.types["closed_won"], &config);
+    let (stays, _) = tick_until(&config, signed, "2026-02-04T09:59:59Z");
+    assert_eq!(stays.overlap.as_ref().map(|overlap| overlap.who.as_str()), Some("elena"));
+    let (over, taken) = tick_until(&config, stays, "2026-02-04T10:00:00Z");
+    assert_eq!(over.overlap, None);
+    assert!(
+        taken.iter().any(|(_, change)| matches!(change, Change::OverlapEnded { by: None, .. }))
+    );
+
+    let mut booked = opened(&config, "meeting_set");
+    (booked.sender, booked.meeting_at) = (Some("amara".into()), Some(at("2026-01-08T15:00:00Z")));
+    crate::beside::begin(&mut booked, &config.types["meeting_set"], &config);
+    let brief_at = |handoff: &Handoff| handoff.brief.map(|brief| brief.at);
+    assert_eq!(brief_at(&booked), Some(at("2026-01-07T15:00:00Z")));
+    let update = Command::Update {
+        score: None,
+        amount: None,
+        meeting_at: Some(at("2026-01-12T15:00:00Z")),
+        completeness: 0,
+        targets: Targets::new(),
+    };
+    let moved = step(&config, booked, update, at("2026-01-06T10:00:00Z"));
+    assert_eq!(brief_at(&moved), Some(at("2026-01-11T15:00:00Z")));
+    assert_eq!(moved.overlap.and_then(|overlap| overlap.until), Some(at("2026-01-12T15:00:00Z")));
+}
+
+#[test]
+fn everything_known_goes_to_whoever_has_it_and_again_to_who_has_it_next() {
+    let config = config();
+    let mut booked = opened(&config, "meeting_set");
+    booked.meeting_at = Some(at("2026-01-08T15:00:00Z"));
+    crate::beside::begin(&mut booked, &config.types["meeting_set"], &config);
+    let told = |handoff: Handoff, to| {
+        let (handoff, taken) = tick_until(&config, handoff, to);
+        let briefed = taken.into_iter().filter_map(|(when, change)| match change {
+            Change::Briefed { to, .. } => Some((when, to.0)),
+            _ => None,
+        });
+        (handoff, briefed.collect::<Vec<_>>())
+    };
+    let (nobody, briefed) = told(booked, "2026-01-07T15:00:00Z");
+    assert_eq!(briefed, [], "nobody has it");
+    let give = |handoff: Handoff, rep: &str, when: &str| {
+        let command = Command::Assign {
+            owner: rep.into(),
+            pool: "ae_emea".into(),
+            rule: None,
+            trace: Box::new(Trace::default()),
+        };
+        step(&config, handoff, command, at(when))
+    };
+    let given = give(nobody, "elena", "2026-01-07T16:00:00Z");
+    let (given, briefed) = told(given, "2026-01-07T16:00:00Z");
+    assert_eq!(briefed.len(), 1, "{briefed:?}");
+    let (again, briefed) = told(given, "2026-01-08T10:00:00Z");
+    assert_eq!(briefed, [], "once");
+    let (_, briefed) = told(give(again, "hana", "2026-01-08T10:00:00Z"), "2026-01-08T10:00:00Z");
+    assert_eq!(briefed.first().map(|(_, to)| to.as_str()), Some("hana"));
 }

@@ -1,11 +1,11 @@
 //! A touch, and what it stops: decided by the fact's own time, never by when it was told or looked
 //! at.
 
-use super::{Facts, credit};
+use super::{Facts, cadence, credit};
 use crate::{
     change::{Change, Response},
     clock::{ClockState, Credit},
-    config::Stop,
+    config::{Start, Stop},
     handoff::Handoff,
     ids::PersonId,
     stage::{Stage, Verb},
@@ -36,7 +36,7 @@ pub(super) fn touch(
     let credited = handoff.response_credit.clone().unwrap_or_else(|| first_credit(handoff));
     let response = |at| Response { seconds: seconds(at), credit: credited.clone() };
     let mut changes = vec![Change::Touched {
-        channel,
+        channel: channel.clone(),
         at,
         by,
         first,
@@ -46,10 +46,19 @@ pub(super) fn touch(
     if !counts {
         return changes;
     }
-    changes.extend(stopped(handoff, at, |_| true));
+    changes.extend(stopped(handoff, at, |stop| stop != Stop::Success));
     if Verb::Touch.leads(handoff.stage) == Some(Stage::Engaged) && handoff.stage != Stage::Engaged {
         changes.push(Change::Engaged);
     }
+    // A touch is an acceptance where nobody had accepted, and may do the sequence's first task.
+    let begun = (handoff.stage == Stage::Assigned).then(|| cadence::begun(handoff, at, facts));
+    let begun = begun.flatten();
+    let after = begun.iter().fold(handoff.clone(), |mut after, change| {
+        after.apply(change, at);
+        after
+    });
+    changes.extend(begun);
+    changes.extend(cadence::done(&after, &channel, at));
     changes
 }
 
@@ -69,10 +78,13 @@ pub(super) fn stopped(
     at: DateTime<Utc>,
     which: impl Fn(Stop) -> bool,
 ) -> Vec<Change> {
+    let waits = handoff.paused();
     let mut changes = Vec::new();
     for clock in handoff.clocks.iter().filter(|clock| which(clock.stop)) {
         let name = clock.name.clone();
-        let late = at > clock.due_at;
+        // What stands still is not late, however long it has stood.
+        let still = waits.is_some_and(|pause| at >= pause.at && clock.from == Start::Trigger);
+        let late = at > clock.due_at && !(still && clock.state == ClockState::Running);
         let credit = clock.credit.clone().unwrap_or_else(|| credit(handoff));
         match (clock.state, late) {
             (ClockState::Running | ClockState::Closed, true) => {

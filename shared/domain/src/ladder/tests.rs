@@ -29,7 +29,7 @@ fn handoff(stage: Stage, owner: Option<&str>, ladder: &[&str]) -> Handoff {
         "triggered_at": opened_at.timestamp_millis(), "opened_at": opened_at.timestamp_millis(),
     }))
     .unwrap();
-    handoff.clocks.extend(Clock::start(&rule, None, opened_at, None));
+    handoff.clocks.extend(Clock::start(&rule, rule.target, None, opened_at, None));
     handoff
 }
 
@@ -50,7 +50,8 @@ fn sweep(mut handoff: Handoff, times: &[&str]) -> (Vec<String>, Handoff) {
     let mut lines = Vec::new();
     for time in times {
         let now = at(&format!("2026-01-05T{time}Z"));
-        let Some(changes) = tick(&handoff, &config(), now) else { continue };
+        let (active, pinned) = (&config(), &config());
+        let Some(changes) = tick(&handoff, Facts { active, pinned }, now) else { continue };
         lines.extend(changes.iter().map(|change| match change {
             Change::Stepped { act, .. } => format!("{time} {act:?}"),
             Change::StepPassed { act, reason, .. } => format!("{time} no {act:?}: {reason}"),

@@ -53,6 +53,7 @@ impl<'a> Rungs<'a> {
         match self.rule.map(|rule| rule.stop) {
             Some(Stop::Touch) => "Nobody has been in touch yet.",
             Some(Stop::Accept) => "Nobody has accepted it yet.",
+            Some(Stop::Success) => "Its purpose has not been reached yet.",
             None => "Its clock still runs.",
         }
     }
@@ -67,6 +68,7 @@ impl<'a> Rungs<'a> {
         let unless = match rule.stop {
             Stop::Touch => "unless somebody is in touch first",
             Stop::Accept => "unless somebody accepts it first",
+            Stop::Success => "unless its purpose is reached first",
         };
         match later.min_by_key(|(n, rung)| place(rung, *n)) {
             Some((_, next)) => format!("{}, {unless}.", self.foretell(next)),

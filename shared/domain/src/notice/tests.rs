@@ -169,7 +169,8 @@ fn a_meeting_that_moves_withdraws_a_breach() {
     let config = config();
     let rule = &config.types["meeting_set"].clocks[0];
     let meeting = at("2026-01-08T15:00:00Z");
-    let clock = Clock::start(rule, None, at("2026-01-05T09:00:00Z"), Some(meeting)).unwrap();
+    let clock =
+        Clock::start(rule, rule.target, None, at("2026-01-05T09:00:00Z"), Some(meeting)).unwrap();
     let told = vec!["priya".into()];
     let moved = Change::ClockMoved { clock, was: Some(Credit::default()), told };
     let (head, body) = only(&commit("meeting_set", vec![moved]));

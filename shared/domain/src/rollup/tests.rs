@@ -5,7 +5,7 @@ use crate::{
     Config,
     clock::ClockState,
     commit::{Actor, Lineage},
-    decide::{Command, Facts, decide, start_clocks},
+    decide::{Command, Facts, Targets, decide, start_clocks},
     ids::*,
     routing::Trace,
     stage::Stage,
@@ -275,27 +275,14 @@ fn open(config: &Config, kind: &str) -> (Handoff, Commit) {
         from: known.from.clone(),
         to: known.to.clone(),
         heat: known.heat,
-        sender: None,
-        owner: None,
-        pool: None,
-        rule: None,
-        had: Vec::new(),
         score: None,
-        amount: None,
         completeness: 60,
         triggered_at: now,
         opened_at: now,
-        assigned_at: None,
-        accepted_at: None,
-        first_touch_at: None,
-        response_credit: None,
-        closed_at: None,
         meeting_at,
-        clocks: start_clocks(known, config, None, now, meeting_at),
-        routing: None,
-        previous: None,
-        outcome: None,
+        clocks: start_clocks(known, config, None, (now, meeting_at), &Targets::new()),
         flags: Default::default(),
+        ..Handoff::default()
     };
     let changes = vec![Change::Opened { handoff: Box::new(handoff.clone()) }];
     let opened = record(config, &handoff, None, changes, now);
@@ -340,16 +327,24 @@ fn command(
         }
         5 => Command::Reject { by: owner, reason: kind.reject_reasons[0].clone() },
         6 => Command::Resubmit,
-        7 => Command::Complete { outcome: kind.outcomes[0].clone(), value: None },
+        7 => Command::Complete { outcome: kind.outcomes[0].clone(), value: None, at: now },
         8 => Command::Rate { score: 4, complete: back > 60 },
-        9 => Command::Join { kind: "hot_lead".into(), at: now },
+        9 => Command::Join { kind: "hot_lead".into(), at: now, targets: Targets::new() },
         10 => Command::Update {
             score: None,
             amount: None,
             meeting_at: (handoff.kind.as_str() == "meeting_set")
                 .then(|| now + TimeDelta::minutes(back * 20)),
             completeness: 80,
+            targets: Targets::new(),
         },
+        11 => Command::Reply { at: now },
+        12 => {
+            let reason = kind.pause_reasons.first().cloned().unwrap_or_default();
+            Command::Pause { by: owner, reason, until: Some(now + TimeDelta::minutes(back + 1)) }
+        }
+        13 => Command::Resume { by: owner },
+        14 => Command::EndOverlap { by: owner },
         _ => Command::Tick,
     }
 }
@@ -372,7 +367,7 @@ fn play(config: &Config, kind: &str, tries: &[Try]) -> (Handoff, Vec<Commit>) {
 }
 
 fn tries() -> impl Strategy<Value = Vec<Try>> {
-    proptest::collection::vec((1..200_i64, 0..14_u8, 0..500_i64), 0..20)
+    proptest::collection::vec((1..200_i64, 0..19_u8, 0..500_i64), 0..20)
 }
 
 proptest! {

@@ -9,5 +9,6 @@ mod rules;
 mod trace;
 
 pub use rotation::{Choice, Standing, TURN, choose, turn};
-pub use rules::{Fault, Match, Rules};
+pub(crate) use rules::clause_fault;
+pub use rules::{Fault, Match, Rules, hold};
 pub use trace::{Candidate, Clause, PassedOver, RuleFailed, Trace};

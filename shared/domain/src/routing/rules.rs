@@ -117,6 +117,27 @@ impl Rules {
     }
 }
 
+/// Tells whether all clauses hold of a handoff; one that cannot be evaluated does not.
+pub fn hold(
+    clauses: &[String],
+    config: &Config,
+    (handoff, package): (&Handoff, &Package),
+    now: DateTime<Utc>,
+) -> bool {
+    let context = context(&lead_of(config, package), &handoff_of(handoff), now);
+    let holds = |clause: &String| {
+        let program = Program::compile(clause).ok();
+        evaluate(clause, program.as_ref(), &context).held
+    };
+    clauses.iter().all(holds)
+}
+
+/// Says what is wrong with a clause that stands elsewhere than in a rule, and what to do.
+pub(crate) fn clause_fault(config: &Config, clause: &str) -> Option<(String, String)> {
+    let lead = lead_of(config, &Package::default());
+    fault_of(clause, &context(&lead, &sample_handoff(), DateTime::UNIX_EPOCH))
+}
+
 const VARIABLES: [&str; 4] = ["lead", "account", "handoff", "now"];
 
 fn fault_of(clause: &str, sample: &Context<'_, '_>) -> Option<(String, String)> {

@@ -1,0 +1,57 @@
+//! Why a command is not carried out: data whose `Display` is the sentence a person reads.
+
+use crate::{
+    ids::{PoolId, TypeKey},
+    span::Span,
+    stage::{Stage, Verb},
+};
+
+/// Why a command is not carried out, as the person who gave it reads it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The stage table has no such move.
+    #[error("This handoff is {stage}: it cannot be {verb} now.")]
+    Stage {
+        /// Where it stands.
+        stage: Stage,
+        /// What was wanted.
+        verb: Verb,
+    },
+    /// Somebody else has it.
+    #[error("{owner} has this handoff now; only its owner can do that.")]
+    NotYours {
+        /// Who has it.
+        owner: String,
+    },
+    /// A word that is not on the list.
+    #[error("`{said}` is not one of this type's {what}: choose {choices}.")]
+    NotListed {
+        /// What was said.
+        said: String,
+        /// The list's name.
+        what: &'static str,
+        /// The list.
+        choices: String,
+    },
+    /// A type whose clocks never stand still.
+    #[error("The clocks of this type are not paused: its configuration lists no `pause_reasons`.")]
+    NeverPaused,
+    /// The limit is used up.
+    #[error("This handoff was paused as long as its type allows, {0} in all.")]
+    PausedEnough(Span),
+    /// A pause that would end before it begins.
+    #[error("A pause ends later than now: say another `until`, or leave it out.")]
+    PauseOver,
+    /// A rating out of range.
+    #[error("A rating is 1 to 5, not {0}.")]
+    Rating(u8),
+    /// A type the configuration no longer has.
+    #[error("The configuration has no handoff type `{0}`: choose one it has.")]
+    UnknownType(TypeKey),
+    /// A pool the configuration does not have.
+    #[error("There is no pool `{0}`.")]
+    UnknownPool(PoolId),
+    /// Nothing would change.
+    #[error("Nothing changes by that.")]
+    Nothing,
+}

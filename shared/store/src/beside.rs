@@ -1,0 +1,67 @@
+//! Who stands beside whose handoffs: a row for each, so that somebody sees what they stay with.
+//!
+//! It is written in the transaction that begins or ends the time. One that is over stays a day,
+//! marked, and is then forgotten by the table.
+
+use crate::{
+    Store, StoreError, Write,
+    item::{Query, key_item, number, number_of, text, text_of},
+    keys::{self, SK, TTL},
+    transaction::{Guard, Transaction},
+};
+use domain::{Handoff, HandoffId, PersonId};
+
+/// How long a row that is over is kept, in seconds.
+const KEPT_SECONDS: i64 = 86_400;
+
+/// The attribute of a row that is over.
+const OVER: &str = "over";
+
+impl Store {
+    /// Lists the handoffs that somebody stands beside now, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn beside(
+        &self,
+        person: &PersonId,
+        limit: i32,
+    ) -> Result<Vec<HandoffId>, StoreError> {
+        let query = Query {
+            condition: "pk = :person",
+            values: vec![(":person", text(keys::beside_pk(person)))],
+            newest_first: true,
+            limit: Some(limit),
+            ..Query::default()
+        };
+        let (items, _) = self.query_page(query).await?;
+        let standing = items.into_iter().filter(|item| number_of(item, OVER).is_none());
+        Ok(standing.filter_map(|item| text_of(&item, SK).map(HandoffId)).collect())
+    }
+
+    /// Begins and ends the times that a change begins and ends.
+    pub(crate) fn move_beside(
+        &self,
+        transaction: &mut Transaction,
+        write: &Write,
+    ) -> Result<(), StoreError> {
+        let who = |handoff: &Handoff| handoff.overlap.as_ref().map(|overlap| overlap.who.clone());
+        let before = write.before.as_ref().and_then(|before| who(before));
+        let after = who(&write.after);
+        if before == after {
+            return Ok(());
+        }
+        let id = &write.after.id;
+        if let Some(person) = before {
+            let mut row = key_item(&keys::beside(&person, id));
+            let now = write.entry().at.timestamp();
+            row.insert(OVER.to_owned(), number(now));
+            row.insert(TTL.to_owned(), number(now + KEPT_SECONDS));
+            transaction.put(self, Guard::Changed, row, None)?;
+        }
+        if let Some(person) = after {
+            transaction.put(self, Guard::Changed, key_item(&keys::beside(&person, id)), None)?;
+        }
+        Ok(())
+    }
+}
