@@ -4,7 +4,7 @@
 //! Half an hour of working time, from when everything known goes to the owner. The entry keeps its
 //! id and counts up with the handoff, so that taking it again moves the one that is there.
 
-use crate::{Desk, fault::Fault, sheet::Sheet};
+use crate::{Desk, fault::Fault, pages::plain, sheet::Sheet};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use domain::{Config, Handoff, HandoffId, calendar::Calendar};
@@ -54,7 +54,8 @@ fn start(handoff: &Handoff, config: &Config, now: DateTime<Utc>) -> Option<DateT
 fn entry(sheet: &Sheet, start: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let (handoff, config) = (&sheet.handoff, &sheet.active.config);
     let stamp = |at: DateTime<Utc>| at.format("%Y%m%dT%H%M%SZ").to_string();
-    let link = format!("{}/handoffs/{}", config.organisation.public_url, handoff.id);
+    let desk = config.organisation.public_url.trim_end_matches('/');
+    let link = format!("{desk}/handoffs/{}", handoff.id);
     let missing = sheet.package.completeness(sheet.template()).missing;
     let missing = match missing.is_empty() {
         true => "Nothing required is missing.".to_owned(),
@@ -71,7 +72,7 @@ fn entry(sheet: &Sheet, start: DateTime<Utc>, now: DateTime<Utc>) -> String {
         format!("DTSTAMP:{}", stamp(now)),
         format!("DTSTART:{}", stamp(start)),
         format!("DTEND:{}", stamp(start + Duration::minutes(MINUTES))),
-        format!("SUMMARY:{}", escaped(&format!("Prepare: {}", sheet.package.title()))),
+        format!("SUMMARY:{}", escaped(&format!("Prepare: {}", plain(&sheet.package.title())))),
         format!("DESCRIPTION:{}", escaped(&format!("{link}\n{missing}"))),
         format!("URL:{link}"),
     ];

@@ -213,8 +213,13 @@ impl Situation<'_> {
         if told.is_empty() {
             return Ok(Plan { changes: resubmitted, ..Plan::default() });
         }
-        let kind = self.facts.pinned.types.get(&self.handoff.kind);
-        let about = (&self.handoff.record, &package.record);
+        let kind = self.facts.kind(self.handoff);
+        let told_now = Handoff {
+            score: known.score.or(self.handoff.score),
+            amount: known.amount.clone().or(self.handoff.amount.clone()),
+            ..self.handoff.record.clone()
+        };
+        let about = (&told_now, &package.record);
         let targets = kind.map(|kind| targets(kind, self.facts.pinned, about, self.now));
         let update = Command::Update {
             targets: targets.unwrap_or_default(),

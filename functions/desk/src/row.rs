@@ -43,8 +43,7 @@ impl From<(Stored<Handoff>, Stored<Package>)> for Row {
 impl Row {
     /// Finds the deadline that still stands, if any.
     pub(crate) fn due_at(&self) -> Option<DateTime<Utc>> {
-        let clock = self.handoff.leading_clock().filter(|clock| clock.is_ticking());
-        clock.filter(|_| self.handoff.stage.is_open()).map(|clock| clock.due_at)
+        self.handoff.pressing_clock().map(|clock| clock.due_at)
     }
 
     /// Shows it as JSON.

@@ -218,7 +218,11 @@ impl Words<'_> {
                         self.person(&overlap.who)
                     ))
                 });
-                mail.into_iter().chain(stays).collect::<Vec<_>>().join(" ")
+                let said: Vec<String> = mail.into_iter().chain(stays).collect();
+                match said.is_empty() {
+                    true => "What goes by the meeting is over.".to_owned(),
+                    false => said.join(" "),
+                }
             }
             Change::Briefed { to, meeting_at } => {
                 let meeting = meeting_at.map(|at| format!(" {}", self.time(at)));

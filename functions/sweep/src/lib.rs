@@ -31,6 +31,9 @@ const GRACE_MS: i64 = 333;
 /// How many handoffs it reads with one request before it acts on them.
 const READ_AT_ONCE: usize = 100;
 
+/// How often a sweep acts before the next one does the rest.
+const READINGS_MAX: usize = 2_000;
+
 /// How many due rows it takes from one shard at a time.
 const PAGE: i32 = 250;
 
@@ -109,7 +112,8 @@ impl Sweep {
                 put_off_to.unwrap_or_else(|| self.acts_at(due, scheduled))
             };
             let ripe: Vec<Due> = ahead.iter().filter(|due| acts_at(due) <= now).cloned().collect();
-            if !ripe.is_empty() {
+            if !ripe.is_empty() && course.readings < READINGS_MAX {
+                course.readings += 1;
                 for (due, result) in self.act(ripe, scheduled).await {
                     course.note(due, result, self.clock.now());
                 }
@@ -287,6 +291,8 @@ impl Sweep {
 #[derive(Default)]
 struct Course {
     report: Report,
+    /// How often it acted, so that nothing can keep it from ending.
+    readings: usize,
     failure: Option<SweepError>,
     /// What it is done with: the index may still show what this sweep has just moved.
     seen_to: BTreeSet<Due>,

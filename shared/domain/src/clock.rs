@@ -184,7 +184,9 @@ impl Clock {
     /// Puts off what a pause kept waiting: the time that was left when it began is left when it
     /// ends. A clock that counts back from a meeting does not wait.
     pub fn put_off(&mut self, hours: Option<&Calendar>, from: DateTime<Utc>, to: DateTime<Utc>) {
-        if self.from == Start::Meeting || !self.is_ticking() {
+        // A clock that began in the pause waits from its own beginning, one after it not at all.
+        let from = from.max(self.started_at);
+        if self.from == Start::Meeting || !self.is_ticking() || from >= to {
             return;
         }
         let later = |at: DateTime<Utc>| put_off(hours, at, (from, to));

@@ -43,7 +43,8 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn kind(&self, handoff: &Handoff) -> Option<&'a HandoffType> {
+    /// Finds a handoff's type, as it opened with it where that version has it.
+    pub fn kind(&self, handoff: &Handoff) -> Option<&'a HandoffType> {
         self.pinned.types.get(&handoff.kind).or_else(|| self.active.types.get(&handoff.kind))
     }
 
@@ -73,7 +74,7 @@ pub fn decide(
         Command::Accept { by } => accept(handoff, by, facts, now),
         Command::Touch { channel, at, by } => Ok(touch(handoff, channel, at.min(now), by, facts)),
         Command::Reply { at } => {
-            cadence::ended(handoff, "reply", at).map(|change| vec![change]).ok_or(Refusal::Nothing)
+            Ok(vec![cadence::ended(handoff, "reply", at).unwrap_or(Change::Noted)])
         }
         Command::Pause { by, reason, until } => {
             waiting::pause(handoff, (by, reason), until, facts, now)
@@ -286,7 +287,11 @@ fn join(
     let times = (at, handoff.meeting_at);
     let clocks = start_clocks(hotter, facts.active, pool, times, targets);
     let was = handoff.kind.clone();
-    Ok(vec![Change::Upgraded { kind, was, heat: hotter.heat, clocks, triggered_at: at }])
+    // Somebody who asks again does not ask to wait.
+    let paused_at = handoff.paused().map(|pause| pause.at);
+    let resumed = paused_at.and_then(|from| resumed(handoff, at.max(from), None, facts));
+    let upgraded = Change::Upgraded { kind, was, heat: hotter.heat, clocks, triggered_at: at };
+    Ok(resumed.into_iter().chain([upgraded]).collect())
 }
 
 fn update(
@@ -306,7 +311,7 @@ fn update(
     let mut changes = vec![Change::Updated { score, amount, meeting_at, completeness }];
     changes.extend(retargeted(handoff, targets, facts, now));
     if let Some(meeting) = meeting_at {
-        changes.extend(moved(handoff, meeting, facts, now));
+        changes.extend(moved(handoff, meeting, targets, facts, now));
         changes.extend(rescheduled(handoff, meeting, facts, now));
     }
     Ok(changes)

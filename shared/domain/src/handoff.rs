@@ -223,6 +223,12 @@ impl Handoff {
             .min_by_key(|(at, _)| *at)
     }
 
+    /// Finds the clock that presses now: of those that move, the one that is due first.
+    pub fn pressing_clock(&self) -> Option<&Clock> {
+        let moving = self.moving_clocks().filter(|_| self.stage.is_open());
+        moving.min_by_key(|clock| clock.due_at)
+    }
+
     /// Finds the pause that its clocks stand still in.
     pub fn paused(&self) -> Option<&Pause> {
         let last = self.pauses.last().filter(|pause| pause.ended_at.is_none());
@@ -352,6 +358,8 @@ impl Handoff {
                 (self.owner, self.assigned_at, self.accepted_at) = (None, None, None);
                 self.stage = Stage::Returned;
                 self.routing = None;
+                // Whoever takes it next begins anew.
+                self.tasks.clear();
             }
             Change::Resubmitted { routing } => {
                 self.stage = Stage::Opened;

@@ -49,8 +49,14 @@ pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> O
 fn beside(handoff: &Handoff, now: DateTime<Utc>) -> Vec<Change> {
     let mut changes = Vec::new();
     let brief = handoff.brief.filter(|brief| !brief.sent && brief.at <= now);
-    if let Some(to) = handoff.owner.clone().filter(|_| brief.is_some()) {
-        changes.push(Change::Briefed { to, meeting_at: handoff.meeting_at });
+    match handoff.owner.clone().filter(|_| brief.is_some()) {
+        // Nobody prepares for a meeting that is over.
+        Some(_) if handoff.meeting_at.is_some_and(|meeting| meeting <= now) => {
+            let overlap = handoff.overlap.clone();
+            changes.push(Change::Rescheduled { brief: None, overlap });
+        }
+        Some(to) => changes.push(Change::Briefed { to, meeting_at: handoff.meeting_at }),
+        None => {}
     }
     let over = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until <= now);
     if let Some(overlap) = handoff.overlap.as_ref().filter(|overlap| over(overlap.until)) {

@@ -33,6 +33,11 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// Tells whether an instant lies in it.
+    pub fn covers(&self, at: DateTime<Utc>) -> bool {
+        (self.at..=self.ended_at.unwrap_or(self.until)).contains(&at)
+    }
+
     /// Tells how long it took, or would take if it ended at `now`.
     pub fn length(&self, now: DateTime<Utc>) -> Duration {
         self.ended_at.unwrap_or(now) - self.at
@@ -54,7 +59,11 @@ pub(crate) fn put_off(
     let reached = |start| hours.add_seconds(start, left);
     // Whole seconds are counted: what they leave of the last one is added, so that nothing is early.
     match (reached(from), reached(to)) {
-        (Some(counted), Some(later)) => later + (at - counted).clamp(Duration::zero(), SECOND),
+        (Some(counted), Some(later)) => {
+            let rest = (at - counted).clamp(Duration::zero(), SECOND);
+            // With no time left to work, waiting for a window's start is waiting for it still.
+            (later + rest).max(at)
+        }
         _ => at + (to - from),
     }
 }
@@ -91,6 +100,8 @@ mod tests {
         // One hour was left on Friday, and three of Monday's.
         check(Some(&office), "2026-01-12T11:00:00Z", weekend, "2026-01-12T12:00:00Z");
         check(Some(&office), "2026-01-12T11:00:00.250Z", weekend, "2026-01-12T12:00:00.250Z");
+        let saturday = ("2026-01-10T10:00:00Z", "2026-01-10T12:00:00Z");
+        check(Some(&office), "2026-01-12T09:00:00Z", saturday, "2026-01-12T09:00:00Z");
         let night = ("2026-01-05T18:00:00Z", "2026-01-06T08:00:00Z");
         check(Some(&office), "2026-01-06T10:00:00Z", night, "2026-01-06T10:00:00Z");
     }

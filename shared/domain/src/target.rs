@@ -1,6 +1,7 @@
 //! What an event is to the handoffs there are: a trigger, a touch, an outcome, or news.
 
 use crate::{
+    beside::TaskState,
     config::{ClaimBy, Config, HandoffType, Mode, Start},
     decide::Command,
     event::{SourceEvent, names},
@@ -96,8 +97,10 @@ pub fn command<'a>(
             Some((handoff, Some(Command::Touch { channel, at, by: by.cloned() })))
         }
         names::REPLY => {
-            let waits = open.find(|one| one.triggered_at <= at)?;
-            Some((waits, Some(Command::Reply { at })))
+            let waits = |one: &&Handoff| one.tasks.iter().any(|task| task.state == TaskState::Open);
+            let mut then = open.filter(|one| one.triggered_at <= at);
+            let handoff = then.clone().find(waits).or_else(|| then.next())?;
+            Some((handoff, Some(Command::Reply { at })))
         }
         names::OUTCOME => {
             let outcome = event.outcome.clone()?;

@@ -133,7 +133,7 @@ fn changes(
             amount: amount.clone().or(after.amount.clone()),
             ..after.clone()
         };
-        let kind = facts.pinned.types.get(&after.kind);
+        let kind = facts.kind(&after);
         let targets = kind.map(|kind| targets(kind, facts.pinned, (&told, package), now));
         let targets = targets.unwrap_or_default();
         let update = Command::Update { score, amount, meeting_at, completeness, targets };

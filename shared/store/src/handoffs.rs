@@ -363,7 +363,10 @@ pub(crate) fn state_item(handoff: &Stored<Handoff>) -> Result<Item, StoreError> 
     if let Some(queue) = QueueKey::of(handoff) {
         item.insert(QUEUE_KEY.to_owned(), text(queue.to_string()));
         item.insert(URGENCY.to_owned(), text(crate::lists::urgency(handoff)));
-        let lead = handoff.leading_clock().map(|clock| {
+        // What stands still counts nothing down.
+        let still = handoff.paused().is_some();
+        let shown = handoff.pressing_clock().or(handoff.leading_clock().filter(|_| !still));
+        let lead = shown.map(|clock| {
             to_item("clock", &keys::state(&handoff.id), &crate::lists::Lead::of(clock))
         });
         if let Some(mut lead) = lead.transpose()? {

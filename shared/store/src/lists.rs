@@ -115,7 +115,7 @@ pub(crate) const QUEUE_SHOWS: [&str; 9] =
 
 /// Orders a queue: time to the deadline, then the higher score.
 pub(crate) fn urgency(handoff: &Handoff) -> String {
-    let ticking = handoff.leading_clock().filter(|clock| clock.is_ticking());
+    let ticking = handoff.pressing_clock();
     let due = ticking.map_or(i64::from(u32::MAX) * 1_000, |clock| clock.due_at.timestamp_millis());
     let score = handoff.score.unwrap_or(0).clamp(0, 9_999);
     format!("{due:014}#{:04}#{}", 9_999 - score, handoff.id)

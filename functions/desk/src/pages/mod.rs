@@ -23,6 +23,8 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use runtime::web;
 use shown::Moment;
 
+pub(crate) use shown::plain;
+
 /// What a page may load and where its forms may go.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

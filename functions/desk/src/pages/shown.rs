@@ -150,7 +150,8 @@ impl Due {
     /// Shows a clock of a handoff.
     pub(crate) fn of(clock: &Clock, handoff: &Handoff, now: DateTime<Utc>, zone: Tz) -> Self {
         let counts = clock.is_ticking() && handoff.stage.is_open();
-        if counts && !handoff.moving_clocks().any(|moving| moving.name == clock.name) {
+        let runs = counts && clock.state == ClockState::Running;
+        if runs && !handoff.moving_clocks().any(|moving| moving.name == clock.name) {
             let at = Moment::of(clock.due_at, zone);
             return Self { state: state("paused", "‖", "over"), at, countdown: None };
         }

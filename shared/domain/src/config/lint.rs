@@ -52,6 +52,11 @@ impl Lint<'_, '_> {
             let help = "Write https://… without a slash at the end.";
             self.report(&["organisation", "public_url"], "wrong-url", message, help);
         }
+        if organisation.reroute_every.elapsed() < chrono::Duration::minutes(1) {
+            let message = "An owner would be looked for without a pause.".to_owned();
+            let help = "Write `reroute_every = \"5m\"`, or at least a minute.";
+            self.report(&["organisation", "reroute_every"], "no-time", message, help);
+        }
         if chrono::NaiveTime::parse_from_str(&organisation.digest_at, "%H:%M").is_err() {
             let message = format!("`{}` is no time of day.", organisation.digest_at);
             self.report(&["organisation", "digest_at"], "wrong-time", message, "Write 07:30.");

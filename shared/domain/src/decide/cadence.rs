@@ -9,8 +9,8 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 
-/// Begins the sequence of a handoff's type; the one that was begun before goes on, also for another
-/// owner.
+/// Begins the sequence of a handoff's type; one that was begun before goes on, also for another
+/// owner, until the handoff is given back.
 pub(super) fn begun(handoff: &Handoff, at: DateTime<Utc>, facts: Facts<'_>) -> Option<Change> {
     let kind = facts.kind(handoff)?;
     let begins = handoff.tasks.is_empty() && !kind.cadence.is_empty();
@@ -21,9 +21,9 @@ pub(super) fn begun(handoff: &Handoff, at: DateTime<Utc>, facts: Facts<'_>) -> O
 /// or missed.
 pub(super) fn done(handoff: &Handoff, channel: &str, at: DateTime<Utc>) -> Option<Change> {
     let waits = |state| matches!(state, TaskState::Open | TaskState::Missed);
-    let mut tasks = handoff.tasks.iter().filter(|task| waits(task.state));
+    let mut tasks = handoff.tasks.iter().filter(|task| waits(task.state) && task.at <= at);
     let task = tasks.find(|task| spelt(&task.channel) == spelt(channel))?;
-    let late = task.state == TaskState::Missed && at > task.due_at;
+    let late = at > task.due_at;
     Some(Change::TaskDone { task: task.name.clone(), at, late })
 }
 

@@ -99,6 +99,7 @@ pub(super) fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> V
 pub(super) fn moved(
     handoff: &Handoff,
     meeting: DateTime<Utc>,
+    targets: &Targets,
     facts: Facts<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Change> {
@@ -109,7 +110,11 @@ pub(super) fn moved(
         let known = handoff.clocks.iter().find(|clock| clock.name == rule.name);
         let ended = known.is_some_and(|clock| clock.met_at.is_some());
         let calendar = calendar_of(rule, facts.pinned, handoff.pool.as_ref());
-        let target = known.map_or(rule.target, |clock| clock.target);
+        let chosen = targets.get(&rule.name).copied();
+        let target = chosen.unwrap_or_else(|| match rule.targets.is_empty() {
+            true => known.map_or(rule.target, |clock| clock.target),
+            false => rule.target,
+        });
         let fresh = Clock::start(rule, target, calendar, handoff.triggered_at, Some(meeting));
         let Some(clock) = fresh.filter(|_| !ended) else { continue };
         let breached = known.filter(|clock| clock.state == ClockState::Breached);
@@ -134,11 +139,14 @@ pub(super) fn retargeted(
     now: DateTime<Utc>,
 ) -> Vec<Change> {
     let Some(kind) = facts.kind(handoff) else { return Vec::new() };
+    // In a pause nothing comes closer.
+    let now = handoff.paused().map_or(now, |pause| pause.at.min(now));
     let mut changes = Vec::new();
     for clock in handoff.clocks.iter().filter(|clock| clock.state == ClockState::Running) {
         let Some(rule) = kind.clocks.iter().find(|rule| rule.name == clock.name) else { continue };
         let target = targets.get(&clock.name).copied().unwrap_or(rule.target);
-        if target == clock.target || rule.targets.is_empty() || clock.due_at <= now {
+        let by_meeting = clock.from == Start::Meeting;
+        if target == clock.target || rule.targets.is_empty() || clock.due_at <= now || by_meeting {
             continue;
         }
         let wanted = Clock { target, ..clock.clone() };
@@ -205,9 +213,11 @@ pub(crate) fn resumed(
         clock.put_off(hours(clock), pause.at, at);
     }
     let mut tasks = handoff.tasks.clone();
+    let begun_at = tasks.iter().map(|task| task.at).min().unwrap_or(at);
+    let waits = (pause.at.max(begun_at), at.max(begun_at));
     for task in tasks.iter_mut().filter(|task| task.state == beside::TaskState::Open) {
-        task.at = put_off(None, task.at, (pause.at, at));
-        task.due_at = put_off(None, task.due_at, (pause.at, at));
+        task.at = put_off(None, task.at, waits);
+        task.due_at = put_off(None, task.due_at, waits);
     }
     Some(Change::Resumed { at, by, clocks, tasks })
 }

@@ -5,6 +5,7 @@ use crate::{
     span::Span,
     stage::{Stage, Verb},
 };
+use chrono::{DateTime, Utc};
 
 /// Why a command is not carried out, as the person who gave it reads it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum Refusal {
     /// The limit is used up.
     #[error("This handoff was paused as long as its type allows, {0} in all.")]
     PausedEnough(Span),
+    /// Its clocks stand still already.
+    #[error("This handoff is paused until {}: resume it first.", .0.format("%-d %b %Y %H:%M UTC"))]
+    PausedAlready(DateTime<Utc>),
     /// A pause that would end before it begins.
     #[error("A pause ends later than now: say another `until`, or leave it out.")]
     PauseOver,

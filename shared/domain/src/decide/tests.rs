@@ -282,7 +282,7 @@ fn tick_until(config: &Config, mut handoff: Handoff, to: &str) -> (Handoff, Vec<
     let mut taken = Vec::new();
     while let Some((due_at, _)) = handoff.next_deadline().filter(|(due_at, _)| *due_at <= at(to)) {
         let facts = Facts { active: config, pinned: config };
-        let Ok(changes) = decide(&handoff, Command::Tick, facts, due_at) else { break };
+        let changes = decide(&handoff, Command::Tick, facts, due_at).expect("what is due is taken");
         handoff = handoff.after(&changes, due_at);
         taken.extend(changes.into_iter().map(|change| (due_at.to_rfc3339(), change)));
     }
@@ -336,7 +336,8 @@ fn a_pause_has_a_reason_and_a_limit_in_all() {
     let far = pause("asked_to_wait", Some("2027-01-01T00:00:00Z"));
     let paused = step(&config, handoff, far, now);
     assert_eq!(paused.paused().unwrap().until, now + Duration::days(5), "cut at the limit");
-    assert_eq!(decide(&paused, pause("asked_to_wait", None), facts, now), Err(Refusal::Nothing));
+    let twice = decide(&paused, pause("asked_to_wait", None), facts, now);
+    assert_eq!(twice, Err(Refusal::PausedAlready(now + Duration::days(5))));
     let (resumed, _) = tick_until(&config, paused, "2026-01-10T10:02:00Z");
     let again = decide(&resumed, pause("asked_to_wait", None), facts, at("2026-01-10T10:03:00Z"));
     assert!(matches!(again, Err(Refusal::PausedEnough(_))), "{again:?}");
@@ -388,7 +389,7 @@ fn accepting_begins_the_sequence_and_a_reply_ends_it() {
     assert_eq!(replied.tasks[2].state, TaskState::Ended);
     let facts = Facts { active: &config, pinned: &config };
     let again = decide(&replied, Command::Reply { at: now }, facts, by(7));
-    assert_eq!(again, Err(Refusal::Nothing));
+    assert_eq!(again, Ok(vec![Change::Noted]), "recorded, and nothing is left to end");
 }
 
 #[test]
@@ -491,4 +492,101 @@ fn everything_known_goes_to_whoever_has_it_and_again_to_who_has_it_next() {
     assert_eq!(briefed, [], "once");
     let (_, briefed) = told(give(again, "hana", "2026-01-08T10:00:00Z"), "2026-01-08T10:00:00Z");
     assert_eq!(briefed.first().map(|(_, to)| to.as_str()), Some("hana"));
+}
+
+#[test]
+fn nobody_is_sent_anything_for_a_meeting_that_is_over() {
+    let config = config();
+    let mut booked = opened(&config, "meeting_set");
+    booked.meeting_at = Some(at("2026-01-08T15:00:00Z"));
+    crate::beside::begin(&mut booked, &config.types["meeting_set"], &config);
+    let command = Command::Assign {
+        owner: "elena".into(),
+        pool: "ae_emea".into(),
+        rule: None,
+        trace: Box::new(Trace::default()),
+    };
+    let given = step(&config, booked, command, at("2026-01-08T15:30:00Z"));
+    let facts = Facts { active: &config, pinned: &config };
+    let changes = decide(&given, Command::Tick, facts, at("2026-01-08T15:30:00Z")).unwrap();
+    let briefed = changes.iter().any(|change| matches!(change, Change::Briefed { .. }));
+    assert!(!briefed, "{changes:?}");
+    let after = given.after(&changes, at("2026-01-08T15:30:00Z"));
+    assert!(
+        after.next_deadline().is_none_or(|(_, why)| why != Why::Brief),
+        "it is not due for ever"
+    );
+}
+
+#[test]
+fn whoever_takes_it_after_a_rejection_begins_the_sequence_anew() {
+    let config = config();
+    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
+    let accept = |by: &str| Command::Accept { by: by.into() };
+    let accepted = step(&config, handoff, accept("amara"), at("2026-01-05T10:10:00Z"));
+    let reject = Command::Reject { by: "amara".into(), reason: "duplicate".to_owned() };
+    let returned = step(&config, accepted, reject, at("2026-01-05T10:20:00Z"));
+    assert!(returned.tasks.is_empty(), "nobody has anything to do");
+    let again = step(&config, returned, Command::Resubmit, at("2026-01-05T11:00:00Z"));
+    let command = Command::Assign {
+        owner: "ben".into(),
+        pool: "sdr_emea".into(),
+        rule: None,
+        trace: Box::new(Trace::default()),
+    };
+    let given = step(&config, again, command, at("2026-01-05T11:00:00Z"));
+    let taken = step(&config, given, accept("ben"), at("2026-01-05T12:00:00Z"));
+    assert_eq!(taken.tasks[0].due_at, at("2026-01-05T13:00:00Z"));
+}
+
+#[test]
+fn a_pause_hides_no_breach_that_no_sweep_has_seen() {
+    let config = config();
+    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let late = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:05:30Z"));
+    assert_eq!(late.clocks[0].state, ClockState::Breached);
+    assert!(late.paused().is_some());
+    let called = at("2026-01-05T11:00:00Z");
+    let touched = step(&config, late, touch("phone", called, Some("amara")), called);
+    assert_eq!(touched.clocks[0].state, ClockState::Breached, "it stays missed");
+}
+
+#[test]
+fn a_touch_in_a_pause_is_in_time_also_when_it_is_told_after_the_handoff_closed() {
+    let config = config();
+    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let paused = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:03:00Z"));
+    let done = Command::Complete {
+        outcome: "meeting_booked".to_owned(),
+        value: None,
+        at: at("2026-01-05T12:00:00Z"),
+    };
+    let closed = step(&config, paused, done, at("2026-01-05T12:00:00Z"));
+    let called = touch("phone", at("2026-01-05T11:00:00Z"), Some("amara"));
+    let told = step(&config, closed, called, at("2026-01-05T12:05:00Z"));
+    assert_eq!(told.clocks[0].state, ClockState::Met);
+}
+
+#[test]
+fn somebody_who_asks_again_ends_the_pause() {
+    let config = config();
+    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
+    let paused = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:30:00Z"));
+    let asked = at("2026-01-05T11:00:00Z");
+    let join = Command::Join { kind: "hot_lead".into(), at: asked, targets: Targets::new() };
+    let hot = step(&config, paused, join, asked);
+    assert!(hot.paused().is_none());
+    assert_eq!(hot.clocks[0].due_at, at("2026-01-05T11:05:00Z"));
+}
+
+#[test]
+fn a_second_email_on_the_first_day_is_not_the_next_days() {
+    let config = config();
+    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
+    let now = at("2026-01-05T10:10:00Z");
+    let mut handoff = step(&config, handoff, Command::Accept { by: "amara".into() }, now);
+    for minute in ["2026-01-05T10:20:00Z", "2026-01-05T10:30:00Z"] {
+        handoff = step(&config, handoff, touch("email", at(minute), Some("amara")), at(minute));
+    }
+    assert_eq!(handoff.tasks[2].state, TaskState::Open);
 }

@@ -78,13 +78,13 @@ pub(super) fn stopped(
     at: DateTime<Utc>,
     which: impl Fn(Stop) -> bool,
 ) -> Vec<Change> {
-    let waits = handoff.paused();
     let mut changes = Vec::new();
     for clock in handoff.clocks.iter().filter(|clock| which(clock.stop)) {
         let name = clock.name.clone();
         // What stands still is not late, however long it has stood.
-        let still = waits.is_some_and(|pause| at >= pause.at && clock.from == Start::Trigger);
-        let late = at > clock.due_at && !(still && clock.state == ClockState::Running);
+        let still = clock.from == Start::Trigger
+            && handoff.pauses.iter().any(|pause| pause.covers(at) && clock.due_at > pause.at);
+        let late = at > clock.due_at && !(still && clock.state != ClockState::Breached);
         let credit = clock.credit.clone().unwrap_or_else(|| credit(handoff));
         match (clock.state, late) {
             (ClockState::Running | ClockState::Closed, true) => {

@@ -5,6 +5,7 @@ use crate::{
     change::Change,
     handoff::Handoff,
     ids::PersonId,
+    ladder,
     pause::{PAUSES_MAX, Pause},
     stage::Verb,
 };
@@ -24,8 +25,8 @@ pub(super) fn pause(
         return Err(Refusal::NeverPaused);
     }
     listed(&reason, &kind.pause_reasons, "reasons to pause")?;
-    if handoff.paused().is_some() {
-        return Err(Refusal::Nothing);
+    if let Some(pause) = handoff.paused() {
+        return Err(Refusal::PausedAlready(pause.until));
     }
     let left = kind.pause_limit.elapsed() - handoff.paused_for(now);
     if left <= Duration::zero() || handoff.pauses.len() >= PAUSES_MAX {
@@ -35,7 +36,10 @@ pub(super) fn pause(
         return Err(Refusal::PauseOver);
     }
     let until = until.map_or(now + left, |until| until.min(now + left));
-    Ok(vec![Change::Paused { pause: Pause { at: now, by, reason, until, ended_at: None } }])
+    // What is due by now is not put off: the sweep may not have come yet.
+    let mut changes = ladder::tick(handoff, facts, now).unwrap_or_default();
+    changes.push(Change::Paused { pause: Pause { at: now, by, reason, until, ended_at: None } });
+    Ok(changes)
 }
 
 /// Ends a pause by hand.
@@ -46,5 +50,6 @@ pub(super) fn resume(
     now: DateTime<Utc>,
 ) -> Result<Vec<Change>, Refusal> {
     allow(handoff, Verb::Resume)?;
-    resumed(handoff, now, Some(by), facts).map(|change| vec![change]).ok_or(Refusal::Nothing)
+    let at = handoff.paused().map_or(now, |pause| pause.until.min(now));
+    resumed(handoff, at, Some(by), facts).map(|change| vec![change]).ok_or(Refusal::Nothing)
 }

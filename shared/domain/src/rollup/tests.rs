@@ -261,7 +261,7 @@ fn open(config: &Config, kind: &str) -> (Handoff, Commit) {
     let now = at("2026-01-05T09:00:00Z");
     let known = &config.types[&TypeKey::from(kind)];
     let meeting_at = (kind == "meeting_set").then(|| now + TimeDelta::days(2));
-    let handoff = Handoff {
+    let mut handoff = Handoff {
         id: "H1".into(),
         version: 0,
         kind: kind.into(),
@@ -281,9 +281,10 @@ fn open(config: &Config, kind: &str) -> (Handoff, Commit) {
         opened_at: now,
         meeting_at,
         clocks: start_clocks(known, config, None, (now, meeting_at), &Targets::new()),
-        flags: Default::default(),
+        sender: Some("carla".into()),
         ..Handoff::default()
     };
+    crate::beside::begin(&mut handoff, known, config);
     let changes = vec![Change::Opened { handoff: Box::new(handoff.clone()) }];
     let opened = record(config, &handoff, None, changes, now);
     (handoff.after(&opened.changes.clone(), now), opened)
@@ -356,6 +357,8 @@ fn play(config: &Config, kind: &str, tries: &[Try]) -> (Handoff, Vec<Commit>) {
     let facts = Facts { active: config, pinned: config };
     for attempt in tries {
         now += TimeDelta::minutes(attempt.0);
+        let ticks = ticks_until(config, &handoff, now);
+        assert!(ticks < TICKS_MAX, "{:?} is due for ever", handoff.next_deadline());
         for command in [Command::Tick, command(config, &handoff, *attempt, now)] {
             let Ok(changes) = decide(&handoff, command, facts, now) else { continue };
             let after = handoff.clone().after(&changes, now);
@@ -364,6 +367,23 @@ fn play(config: &Config, kind: &str, tries: &[Try]) -> (Handoff, Vec<Commit>) {
         }
     }
     (handoff, commits)
+}
+
+/// How often a handoff can be due at one instant: each clock's steps, its tasks and the rest once.
+const TICKS_MAX: usize = 20;
+
+/// Counts the ticks until nothing is due any more: a deadline that no tick takes is due for ever.
+fn ticks_until(config: &Config, handoff: &Handoff, now: DateTime<Utc>) -> usize {
+    let (mut handoff, facts) = (handoff.clone(), Facts { active: config, pinned: config });
+    let due = |handoff: &Handoff| handoff.next_deadline().is_some_and(|(at, _)| at <= now);
+    let ticks = (0..TICKS_MAX).take_while(|_| {
+        let is_due = due(&handoff);
+        if let Ok(changes) = decide(&handoff, Command::Tick, facts, now) {
+            handoff = handoff.clone().after(&changes, now);
+        }
+        is_due
+    });
+    ticks.count()
 }
 
 fn tries() -> impl Strategy<Value = Vec<Try>> {

@@ -96,6 +96,8 @@ mod tests {
         check("about = \"engagement\"", "about = \"weather\"", "unknown-field", message);
         let message = "Nobody has any time for `call`.";
         check("within = \"4h\" },\n  { name", "within = \"0m\" },\n  { name", "no-time", message);
+        let message = "An owner would be looked for without a pause.";
+        check("reroute_every = \"5m\"", "reroute_every = \"0m\"", "no-time", message);
         let message = "Clocks may be paused, and for no time.";
         check("pause_limit = \"20d\"", "pause_limit = \"0m\"", "no-pause", message);
     }
