@@ -1,9 +1,10 @@
 //! Facts are a function of the set of events: late, older and foreign ones change nothing newer.
 
 use chrono::Duration;
-use domain::handoff::Flag;
+use domain::{beside::TaskState, handoff::Flag};
+use local::sample::ORGANISATION;
 use serde_json::json;
-use tests::World;
+use tests::{Setting, World};
 
 #[tokio::test]
 async fn an_older_time_of_a_meeting_never_replaces_a_newer_one() {
@@ -159,4 +160,42 @@ async fn a_lead_with_endless_values_is_a_lead_like_any_other() {
     let page = world.get(&format!("/handoffs/{id}")).await;
     assert_eq!(page.status, 200);
     world.outbox();
+}
+
+#[tokio::test]
+async fn a_meeting_or_a_reply_ends_every_open_sequence_of_its_journey() {
+    // Transfers have a sequence too: one person may then have two, in two lanes.
+    let tasks =
+        "cadence = [{ name = \"call\", label = \"Call\", channel = \"phone\", within = \"4h\" }]";
+    let head = "[types.opportunity]\n";
+    let organisation = ORGANISATION.replacen(head, &format!("{head}{tasks}\n"), 1);
+    for (answer, opens) in [("reply", false), ("meeting.booked", true)] {
+        let setting = Setting { organisation: organisation.clone(), ..Setting::default() };
+        let mut world = World::of(setting).await;
+        let about = json!({ "crm": "hubspot", "object": "contact", "id": "7", "country": "GB" });
+        let mut ids = Vec::new();
+        for event in ["demo.requested", "territory.changed"] {
+            let id = world.event(event, json!({ "subject": about })).await.opened();
+            world.settle().await;
+            let owner = world.handoff(&id).await.owner.unwrap();
+            world.act(&owner.0, &id, "accept", json!({})).await;
+            ids.push(id);
+        }
+        for id in &ids {
+            let open = world.handoff(id).await.tasks;
+            assert!(open.iter().all(|task| task.state == TaskState::Open), "{open:?}");
+        }
+        let mut data = json!({ "subject": about });
+        if opens {
+            data["meeting_at"] = (world.now() + Duration::days(3)).to_rfc3339().into();
+        }
+        let answered = world.event(answer, data).await;
+        assert_eq!(answered.body["opened"].as_array().map(Vec::len), Some(usize::from(opens)));
+        for id in &ids {
+            let tasks = world.handoff(id).await.tasks;
+            assert!(tasks.iter().all(|task| task.state == TaskState::Ended), "{answer}: {tasks:?}");
+        }
+        world.settle().await;
+        world.outbox();
+    }
 }

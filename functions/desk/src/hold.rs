@@ -2,12 +2,13 @@
 //! whoever hands over.
 //!
 //! Half an hour of working time, from when everything known goes to the owner. The entry keeps its
-//! id and counts up with the handoff, so that taking it again moves the one that is there.
+//! id and counts up with the handoff, so that taking it again moves the one that is there. It is
+//! published, not an invitation, so it names its organizer and asks nobody to answer.
 
 use crate::{Desk, fault::Fault, pages::plain, sheet::Sheet};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
-use domain::{Config, Handoff, HandoffId, calendar::Calendar};
+use domain::{Config, Handoff, HandoffId, PersonId, calendar::Calendar, notice::Known};
 use http::{HeaderValue, Response, StatusCode, header};
 use runtime::web;
 
@@ -56,11 +57,15 @@ fn entry(sheet: &Sheet, start: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let stamp = |at: DateTime<Utc>| at.format("%Y%m%dT%H%M%SZ").to_string();
     let desk = config.organisation.public_url.trim_end_matches('/');
     let link = format!("{desk}/handoffs/{}", handoff.id);
-    let missing = sheet.package.completeness(sheet.template()).missing;
+    let missing = Known::of(&sheet.package, sheet.template()).missing;
     let missing = match missing.is_empty() {
         true => "Nothing required is missing.".to_owned(),
         false => format!("Missing: {}.", missing.join(", ")),
     };
+    let person = |id: Option<&PersonId>| id.and_then(|id| config.people.get(id));
+    let (owner, sender) = (person(handoff.owner.as_ref()), person(handoff.sender.as_ref()));
+    let from = sender.map(|sender| format!("\nFrom {} ({}).", sender.name, sender.email));
+    let about = format!("{link}\n{missing}{}", from.unwrap_or_default());
     let mut lines = vec![
         "BEGIN:VCALENDAR".to_owned(),
         "VERSION:2.0".to_owned(),
@@ -73,13 +78,12 @@ fn entry(sheet: &Sheet, start: DateTime<Utc>, now: DateTime<Utc>) -> String {
         format!("DTSTART:{}", stamp(start)),
         format!("DTEND:{}", stamp(start + Duration::minutes(MINUTES))),
         format!("SUMMARY:{}", escaped(&format!("Prepare: {}", plain(&sheet.package.title())))),
-        format!("DESCRIPTION:{}", escaped(&format!("{link}\n{missing}"))),
+        format!("DESCRIPTION:{}", escaped(&about)),
         format!("URL:{link}"),
     ];
-    let people = [handoff.owner.as_ref(), handoff.sender.as_ref()];
-    for person in people.into_iter().flatten().filter_map(|person| config.people.get(person)) {
-        lines.push(format!("ATTENDEE;CN=\"{}\":mailto:{}", quoted(&person.name), person.email));
-    }
+    lines.extend(owner.or(sender).map(|person| {
+        format!("ORGANIZER;CN=\"{}\":mailto:{}", quoted(&person.name), person.email)
+    }));
     lines.extend(["END:VEVENT".to_owned(), "END:VCALENDAR".to_owned()]);
     lines.iter().map(|line| folded(line)).collect()
 }

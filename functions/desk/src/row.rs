@@ -114,6 +114,7 @@ pub(crate) fn clock_json(clock: &Clock) -> Value {
     json!({
         "name": clock.name,
         "due_at": moment::iso(clock.due_at),
+        "short_notice": clock.short_notice,
         "state": clock.state,
         "met_at": clock.met_at.map(moment::iso),
         "breached_at": clock.breached_at.map(moment::iso),

@@ -198,7 +198,7 @@ impl Words<'_> {
                 let late = if *late { ", late" } else { "" };
                 format!("Done{late}: {}.", spoken(task))
             }
-            Change::TaskMissed { task, due_at } => {
+            Change::TaskMissed { task, due_at, .. } => {
                 format!("Not done: {}, which was due {}.", spoken(task), self.time(*due_at))
             }
             _ => String::new(),
@@ -494,6 +494,7 @@ mod tests {
             act,
             due_at: at("2026-01-05T12:12:00Z"),
             deadline: at("2026-01-05T13:00:00Z"),
+            short_notice: false,
             to: vec!["priya".into()],
         };
         check(

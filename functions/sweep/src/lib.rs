@@ -31,7 +31,8 @@ const GRACE_MS: i64 = 333;
 /// How many handoffs it reads with one request before it acts on them.
 const READ_AT_ONCE: usize = 100;
 
-/// How often a sweep acts before the next one does the rest.
+/// How often a sweep acts before it leaves the rest to the next one, without a beat: something
+/// keeps falling due, and somebody should know.
 const READINGS_MAX: usize = 2_000;
 
 /// How many due rows it takes from one shard at a time.
@@ -52,6 +53,7 @@ pub struct Sweep {
     ids: Ids,
     bus: Bus,
     abreast: usize,
+    readings_max: usize,
 }
 
 /// What a sweep did.
@@ -81,6 +83,9 @@ pub enum SweepError {
     /// The bus did not take a receipt.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// There was no end to what was due.
+    #[error("This sweep acted {0} times and more was due still: the next one goes on from here.")]
+    Unfinished(usize),
 }
 
 impl Sweep {
@@ -93,13 +98,20 @@ impl Sweep {
         bus: Bus,
         abreast: usize,
     ) -> Self {
-        Self { store, configs, clock, ids, bus, abreast: abreast.max(1) }
+        let (abreast, readings_max) = (abreast.max(1), READINGS_MAX);
+        Self { store, configs, clock, ids, bus, abreast, readings_max }
+    }
+
+    /// Ends after acting that often, instead of the usual bound.
+    pub fn ending_after(self, readings_max: usize) -> Self {
+        Self { readings_max, ..self }
     }
 
     /// Sweeps once, for the tick scheduled at `scheduled`.
     ///
     /// # Errors
-    /// When the table, the bus or the configuration could not be used: no beat is written.
+    /// When the table, the bus or the configuration could not be used, or what was due had no end:
+    /// no beat is written.
     pub async fn handle(&self, scheduled: DateTime<Utc>) -> Result<Report, SweepError> {
         let horizon = scheduled + Duration::seconds(HORIZON_SECONDS);
         let mut course = Course::default();
@@ -112,7 +124,10 @@ impl Sweep {
                 put_off_to.unwrap_or_else(|| self.acts_at(due, scheduled))
             };
             let ripe: Vec<Due> = ahead.iter().filter(|due| acts_at(due) <= now).cloned().collect();
-            if !ripe.is_empty() && course.readings < READINGS_MAX {
+            if !ripe.is_empty() && course.readings == self.readings_max {
+                return Err(course.failure.unwrap_or(SweepError::Unfinished(course.readings)));
+            }
+            if !ripe.is_empty() {
                 course.readings += 1;
                 for (due, result) in self.act(ripe, scheduled).await {
                     course.note(due, result, self.clock.now());

@@ -65,6 +65,15 @@ pub enum Failure {
     /// The table cannot be set up.
     #[error("The table cannot be used: {0}.")]
     Setup(#[from] SetupError),
+    /// What AWS needs is not in the environment.
+    #[error(
+        "AWS cannot be reached: {0}, for functions. Here, export the credentials \
+         (`aws configure export-credentials --format env`) and AWS_REGION."
+    )]
+    Environment(#[from] runtime::environment::Unset),
+    /// Two people pushed at once.
+    #[error("Somebody else stored a configuration just now: look at it, then push again.")]
+    PushedMeanwhile,
     /// Signals cannot be listened for, or the runtime not started.
     #[error("The system does not let this process run: {0}.")]
     System(io::Error),

@@ -12,6 +12,7 @@ mod lead;
 mod organisation;
 mod output;
 mod problems;
+pub mod push;
 pub mod route;
 mod times;
 pub mod up;
@@ -45,6 +46,8 @@ pub enum Command {
     Due(due::Options),
     /// Says who would get a lead now, and why
     Route(route::Options),
+    /// Stores a configuration as the next version, and shows what changes by it
+    Push(push::Options),
     /// Prints a shell's completions
     Completions(completions::Options),
 }

@@ -67,10 +67,7 @@ pub fn run(options: Options) -> Result<ExitCode, Failure> {
 async fn serve(options: Options) -> Result<(), Failure> {
     let gateway = Gateway::bind(options.port)?;
     let url = gateway.url();
-    let organisation = match &options.config {
-        Some(path) => Organisation::read(Some(path))?,
-        None => Organisation::sample(&url)?,
-    };
+    let named = options.config.as_deref().map(|path| Organisation::read(Some(path))).transpose()?;
     let clock = clock(&options);
     let setup = Setup {
         data: options.data.clone(),
@@ -83,7 +80,13 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let wiring = Wiring { clock: clock.clone(), ids: Ids::random(), abreast: ABREAST };
     let store = environment.store();
     let is_new = is_new(&store).await;
-    let config = assembly::establish(&store, &organisation.text, &wiring).await?;
+    let text = match (named, assembly::stored(&store).await?) {
+        (Some(organisation), _) => organisation.text,
+        // What was pushed there stands.
+        (None, Some(stored)) if !sample::is_sample(&stored.text) => stored.text,
+        (None, _) => Organisation::sample(&url)?.text,
+    };
+    let config = assembly::establish(&store, &text, &wiring).await?;
     let functions = assembly::functions(&environment, &wiring);
     let schedules = assembly::schedules(&config);
     let stopped = stopped()?;

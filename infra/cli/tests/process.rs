@@ -213,3 +213,45 @@ fn a_kill_at_any_moment_loses_nothing_acknowledged() {
     drop(running);
     let _ = fs::remove_dir_all(data);
 }
+
+#[test]
+fn a_pushed_configuration_is_stored_once_and_shown_as_a_difference_and_up_runs_it() {
+    let data = folder("push");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let path = data.to_string_lossy().into_owned();
+    let file = data.join("organisation.toml");
+    let name = file.to_string_lossy().into_owned();
+    let said = |arguments: &[&str]| {
+        let output = output(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    fs::write(&file, local::sample::ORGANISATION).expect("a file");
+    let push = ["push", &name, "--data", &path];
+    assert_eq!(said(&push), "Stored as version 1, the first.\n");
+    assert_eq!(said(&push), "Version 1 says this already: nothing was stored.\n");
+    let other = local::sample::ORGANISATION
+        .replace("name = \"Northwind Analytics\"", "name = \"Southwind\"");
+    fs::write(&file, &other).expect("a file");
+    let preview = said(&["push", &name, "--data", &path, "--preview"]);
+    assert!(preview.contains("-name = \"Northwind Analytics\""), "{preview}");
+    assert!(preview.ends_with("+1 -1 lines. Nothing was stored.\n"), "{preview}");
+    let pushed = said(&push);
+    assert!(pushed.ends_with("Stored as version 2 after 1: +1 -1 lines.\n"));
+    // The system runs what was pushed, not the sample.
+    let port = free_port();
+    let mut up = handoff(&["up", "--empty", "--port", &port, "--data", &path]);
+    let mut running = up.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut ready = String::new();
+    let out = running.stdout.take().expect("its output");
+    BufReader::new(out).read_line(&mut ready).expect("a line");
+    refuses(&push, "in use by another handoff process");
+    let _ = running.kill();
+    let _ = running.wait();
+    assert!(ready.starts_with("ready "), "{ready}");
+    assert_eq!(said(&push), "Version 2 says this already: nothing was stored.\n");
+    fs::write(&file, "[organisation]\n").expect("a file");
+    refuses(&push, "is no good");
+    refuses(&["push", &name], "--data");
+    let _ = fs::remove_dir_all(data);
+}

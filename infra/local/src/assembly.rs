@@ -14,7 +14,7 @@ use relay::Relay;
 use router::Router;
 use runtime::{Clock, Configs, Environment, Ids, Secrets};
 use serde_json::json;
-use store::{Meter, Store, StoreError, create_table};
+use store::{Meter, Store, StoreError, StoredConfig, create_table};
 use sweep::Sweep;
 
 /// The table's name on this machine.
@@ -178,15 +178,23 @@ pub enum SetupError {
 /// When the configuration is wrong or the table cannot be used.
 pub async fn establish(store: &Store, text: &str, wiring: &Wiring) -> Result<Config, SetupError> {
     let config = config::load(text).map_err(SetupError::Config)?;
-    create_table(store).await?;
-    let active = store.active_version().await?;
-    if let Some(version) = active
-        && store.config(version).await?.text == text
-    {
-        return Ok(Config { version, ..config });
+    let active = stored(store).await?;
+    if let Some(StoredConfig { version, .. }) = active.as_ref().filter(|it| it.text == text) {
+        return Ok(Config { version: *version, ..config });
     }
     let now = wiring.clock.now();
     let attempt = AttemptId(wiring.ids.ulid(now));
-    let version = store.push_config(text, active, &attempt, now).await?;
+    let after = active.map(|active| active.version);
+    let version = store.push_config(text, after, &attempt, now).await?;
     Ok(Config { version, ..config })
+}
+
+/// Makes the table if there is none, and reads the active configuration; none before the first
+/// push.
+///
+/// # Errors
+/// When the table cannot be used.
+pub async fn stored(store: &Store) -> Result<Option<StoredConfig>, SetupError> {
+    create_table(store).await?;
+    Ok(store.active_config().await?)
 }

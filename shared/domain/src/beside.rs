@@ -2,6 +2,7 @@
 //! while, and the mail with everything known before a meeting.
 
 use crate::{
+    clock::Credit,
     config::{BriefRule, Config, HandoffType, OverlapRule, TaskRule},
     handoff::Handoff,
     ids::PersonId,
@@ -52,6 +53,16 @@ pub struct Task {
     /// How it stands.
     #[serde(default)]
     pub state: TaskState,
+    /// Who answers for it, once it was missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit: Option<Credit>,
+}
+
+impl Task {
+    /// Tells whether it counts as missed only because nobody knew that they had answered by `at`.
+    pub(crate) fn is_excused_by(&self, at: DateTime<Utc>) -> bool {
+        self.credit.is_some() && self.due_at >= at
+    }
 }
 
 /// Somebody stays beside the owner.
@@ -92,6 +103,7 @@ pub(crate) fn tasks(rules: &[TaskRule], accepted_at: DateTime<Utc>) -> Vec<Task>
             at,
             due_at: at + rule.within.elapsed(),
             state: TaskState::Open,
+            credit: None,
         }
     };
     rules.iter().map(task).collect()

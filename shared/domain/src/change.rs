@@ -184,6 +184,9 @@ pub enum Change {
         due_at: DateTime<Utc>,
         /// The clock's deadline.
         deadline: DateTime<Utc>,
+        /// Whether that was at once, because the meeting was sooner than the lead time.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        short_notice: bool,
         /// Whom it told.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         to: Vec<PersonId>,
@@ -280,6 +283,9 @@ pub enum Change {
         reason: String,
         /// When that was.
         at: DateTime<Utc>,
+        /// Who answered for tasks that were counted as missed after it, one entry a task.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        was: Vec<Credit>,
     },
     /// A touch did a task.
     TaskDone {
@@ -290,6 +296,9 @@ pub enum Change {
         /// Whether after its time, so that it was counted as missed.
         #[serde(default)]
         late: bool,
+        /// Who answered for it when it was counted as missed, if wrongly.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Credit>,
     },
     /// A task's time passed.
     TaskMissed {
@@ -297,6 +306,8 @@ pub enum Change {
         task: String,
         /// When it was due.
         due_at: DateTime<Utc>,
+        /// Who answers for it.
+        credit: Credit,
     },
     /// The meeting's time changed what goes by it.
     Rescheduled {

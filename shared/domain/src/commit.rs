@@ -59,6 +59,9 @@ pub struct About {
     /// Its owner after the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<PersonId>,
+    /// Who stays beside its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<PersonId>,
     /// The transferring team.
     pub from: String,
     /// Who sent it, if a person did.
@@ -92,6 +95,7 @@ impl About {
             pool: handoff.pool.clone(),
             owner_before: before.and_then(|before| before.owner.clone()),
             owner: handoff.owner.clone(),
+            beside: handoff.overlap.as_ref().map(|overlap| overlap.who.clone()),
             from: handoff.from.clone(),
             sender: handoff.sender.clone(),
             source: handoff.source.clone(),

@@ -28,9 +28,10 @@ use crate::{
     routing::Trace,
     stage::{Stage, Verb},
 };
+pub(crate) use cadence::missed as task_missed;
 use chrono::{DateTime, Utc};
 pub(crate) use clocks::resumed;
-use clocks::{moved, recounted, rescheduled, retargeted};
+use clocks::{moved, recounted, rescheduled, retargeted, undated};
 use touching::{stopped, touch};
 
 /// What a decision may look at besides the handoff and the command.
@@ -72,9 +73,12 @@ pub fn decide(
         Command::LeaveUnrouted { reason, trace } => unrouted(handoff, reason, trace, facts, now),
         Command::RequestRouting { pool, reason } => request(handoff, pool, reason, facts, now),
         Command::Accept { by } => accept(handoff, by, facts, now),
-        Command::Touch { channel, at, by } => Ok(touch(handoff, channel, at.min(now), by, facts)),
+        Command::Touch { channel, at, by } => {
+            Ok(touch(handoff, channel, (at.min(now), by), facts, now))
+        }
         Command::Reply { at } => {
-            Ok(vec![cadence::ended(handoff, "reply", at).unwrap_or(Change::Noted)])
+            let ended = cadence::ended(handoff, "reply", at.min(now), facts);
+            Ok(if ended.is_empty() { vec![Change::Noted] } else { ended })
         }
         Command::Pause { by, reason, until } => {
             waiting::pause(handoff, (by, reason), until, facts, now)
@@ -155,12 +159,14 @@ fn assign(
     if handoff.owner.as_ref() == Some(&owner) {
         return Err(Refusal::Nothing);
     }
-    let clocks = match handoff.pool {
+    let (clocks, reached) = match handoff.pool {
         None => recounted(handoff, &pool, facts),
-        Some(_) => Vec::new(),
+        Some(_) => (Vec::new(), true),
     };
     let before = handoff.owner.clone();
-    Ok(vec![Change::Assigned { owner, before, pool, rule, clocks, trace }])
+    let mut changes = vec![Change::Assigned { owner, before, pool, rule, clocks, trace }];
+    changes.extend((!reached).then(|| undated(handoff)).flatten());
+    Ok(changes)
 }
 
 fn unrouted(
@@ -210,7 +216,8 @@ fn accept(
     allow(handoff, Verb::Accept)?;
     let mut changes = vec![Change::Accepted { by, at: now }];
     changes.extend(stopped(handoff, now, |stop| stop == Stop::Accept));
-    changes.extend(cadence::begun(handoff, now, facts));
+    let tasks = cadence::begun(handoff, now, facts);
+    changes.extend(tasks.map(|tasks| Change::CadenceStarted { tasks }));
     Ok(changes)
 }
 
@@ -290,8 +297,10 @@ fn join(
     // Somebody who asks again does not ask to wait.
     let paused_at = handoff.paused().map(|pause| pause.at);
     let resumed = paused_at.and_then(|from| resumed(handoff, at.max(from), None, facts));
+    let told = Handoff { clocks: clocks.clone(), ..handoff.clone() };
+    let undated = lacks_a_deadline(hotter, &told).then(|| undated(handoff)).flatten();
     let upgraded = Change::Upgraded { kind, was, heat: hotter.heat, clocks, triggered_at: at };
-    Ok(resumed.into_iter().chain([upgraded]).collect())
+    Ok(resumed.into_iter().chain([upgraded]).chain(undated).collect())
 }
 
 fn update(
@@ -314,6 +323,11 @@ fn update(
         changes.extend(moved(handoff, meeting, targets, facts, now));
         changes.extend(rescheduled(handoff, meeting, facts, now));
     }
+    // Two clocks may lack a deadline; it is said once.
+    let mut said = false;
+    changes.retain(|change| {
+        !matches!(change, Change::Flagged { .. }) || !std::mem::replace(&mut said, true)
+    });
     Ok(changes)
 }
 

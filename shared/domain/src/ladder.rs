@@ -10,7 +10,7 @@ use crate::{
     change::Change,
     clock::{Clock, Credit, Step},
     config::{Act, Config},
-    decide::{Facts, resumed},
+    decide::{Facts, resumed, task_missed},
     handoff::{Handoff, Routing},
     ids::PersonId,
     stage::{Stage, Verb},
@@ -24,15 +24,19 @@ pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> O
     }
     let mut changes = Vec::new();
     if let Some(pause) = handoff.paused().filter(|pause| pause.until <= now) {
-        // The pause ended then, however late it is seen; what is due by now comes next.
-        return resumed(handoff, pause.until, None, facts).map(|change| vec![change]);
+        // The pause ended then, however late it is seen; what is due by now comes after it.
+        let resumed = resumed(handoff, pause.until, None, facts)?;
+        let mut after = handoff.clone();
+        after.apply(&resumed, now);
+        let due = tick(&after, facts, now).unwrap_or_default();
+        return Some([resumed].into_iter().chain(due).collect());
     }
     let active = facts.active;
     for clock in handoff.moving_clocks() {
         climb(handoff, clock, active, now, &mut changes);
     }
     for task in handoff.moving_tasks().filter(|task| task.due_at <= now) {
-        changes.push(Change::TaskMissed { task: task.name.clone(), due_at: task.due_at });
+        changes.push(task_missed(handoff, task));
     }
     changes.extend(beside(handoff, now));
     if let Some(routing) = handoff.routing.as_ref().filter(|routing| routing.retry_at <= now) {
@@ -177,6 +181,7 @@ fn stepped(clock: &Clock, step: &Step, to: Vec<PersonId>) -> Change {
         act: step.act,
         due_at: step.at,
         deadline: clock.due_at,
+        short_notice: clock.short_notice,
         to,
     }
 }

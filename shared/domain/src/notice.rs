@@ -14,7 +14,7 @@ pub use brief::Known;
 
 use crate::{
     change::Change,
-    commit::Commit,
+    commit::{About, Commit},
     config::{Act, Config, Mode},
     digest::text::{fold, turns},
     handoff::Flag,
@@ -85,11 +85,17 @@ impl<'a> Writer<'a> {
                 n,
                 act: act @ (Act::Tell | Act::Escalate),
                 deadline,
+                short_notice,
                 to,
                 ..
             } => {
                 let rungs = Rungs::of(self.config, &self.commit.about, clock, *n);
-                self.missed(rungs, *act, *deadline, to)
+                let mut said = self.missed(rungs, *act, *deadline, to);
+                if *short_notice {
+                    said.sentence +=
+                        " The meeting was sooner than its lead time: it was due at once.";
+                }
+                said
             }
             Change::Unrouted { routing, told, trace } => {
                 let asked = trace.pool.as_ref().or(self.commit.about.pool.as_ref());
@@ -138,6 +144,7 @@ impl<'a> Writer<'a> {
             Change::Opened { handoff } if handoff.flags.contains(&Flag::NoDeadline) => {
                 self.no_deadline()
             }
+            Change::Flagged { flag: Flag::NoDeadline } => self.no_deadline(),
             _ => return None,
         };
         (!said.to.is_empty()).then_some(said)
@@ -218,15 +225,16 @@ impl<'a> Writer<'a> {
 
     /// Says to whoever answers for it that nothing will happen by itself.
     fn no_deadline(&self) -> Said<'a> {
-        let manager = self.config.role(None, "manager");
+        let manager = self.config.role(self.commit.about.pool.as_ref(), "manager");
         Said {
             kind: "no_deadline",
             severity: "urgent",
             to: manager.map(std::slice::from_ref).unwrap_or_default(),
             subject: format!("No deadline: {}", self.kind()),
             sentence: format!(
-                "{}: the calendar of one of its clocks never reaches the target, so nobody will be \
-                 reminded. Look after it yourself, and give the calendar hours.",
+                "{}: the calendar of one of its clocks never reaches the target, so its deadline is \
+                 not known and nobody will be reminded of it. Look after it yourself, and give the \
+                 calendar hours.",
                 self.kind()
             ),
             facts: vec![("Owner", self.present_owner())],
@@ -275,11 +283,19 @@ impl<'a> Writer<'a> {
             id: format!("{handoff}:{version}:{index}"),
             kind: said.kind,
             severity: said.severity,
-            to: said.to.to_vec(),
+            to: self.with_whoever_stays(said.to),
             teams: team.into_iter().cloned().collect(),
             subject: defuse_subject(&said.subject),
             body: lines.join("\n") + "\n",
         }
+    }
+
+    /// Adds whoever stays beside the owner to what the owner hears.
+    fn with_whoever_stays(&self, to: &[PersonId]) -> Vec<PersonId> {
+        let About { owner, beside, .. } = &self.commit.about;
+        let hears = owner.as_ref().is_some_and(|owner| to.contains(owner));
+        let copied = beside.iter().filter(|beside| hears && !to.contains(beside));
+        to.iter().chain(copied).cloned().collect()
     }
 
     fn kind(&self) -> &str {

@@ -79,6 +79,7 @@ impl Opening<'_> {
             accepted_at: None,
             first_touch_at: None,
             response_credit: None,
+            answered_at: None,
             closed_at: None,
             meeting_at: event.meeting_at,
             clocks: Vec::new(),

@@ -21,8 +21,9 @@
 //! rejection), `reassigned`, `accepted`, `reminded`, `told`, `escalated`, `unrouted`, `rejected`,
 //! `resubmitted`, `joined`, `upgraded`, `paused`, `tasks_done`, `tasks_missed`, `rated` with
 //! `rating_sum`, `rating.<n>`, `complete_yes` and `complete_no`. `rejected` and `recycled` also
-//! count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>` and `corrected`
-//! (a response whose earlier touch came in later); only `cohort` has `led_to`.
+//! count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`, `tasks_excused`
+//! (done in time, or not needed, as was told later) and `corrected` (a response whose earlier touch
+//! came in later); only `cohort` has `led_to`.
 
 use crate::{
     change::{Change, Response},
@@ -176,8 +177,12 @@ impl Tally<'_> {
             }
             Change::ClockMoved { clock, was, .. } => self.withdraw(&clock.name, was.as_ref()),
             Change::Paused { .. } => self.both(&who, "paused", 1),
-            Change::TaskMissed { .. } => self.both(&who, "tasks_missed", 1),
-            Change::TaskDone { .. } => self.both(&who, "tasks_done", 1),
+            Change::TaskMissed { credit, .. } => self.both(credit, "tasks_missed", 1),
+            Change::TaskDone { was, .. } => {
+                self.both(&who, "tasks_done", 1);
+                self.excuse(was);
+            }
+            Change::CadenceEnded { was, .. } => self.excuse(was),
             // Late, a clock was counted as breached already; the rest is history without a number.
             Change::ClockMet { .. }
             | Change::Touched { .. }
@@ -189,7 +194,6 @@ impl Tally<'_> {
             | Change::Noted
             | Change::Resumed { .. }
             | Change::CadenceStarted { .. }
-            | Change::CadenceEnded { .. }
             | Change::Rescheduled { .. }
             | Change::Briefed { .. }
             | Change::OverlapEnded { .. }
@@ -260,6 +264,14 @@ impl Tally<'_> {
         if let Some(was) = was {
             self.count_in(Family::Cohort, was, &format!("breached.{clock}"), -1);
             self.count_in(Family::Happened, was, &format!("withdrawn.{clock}"), 1);
+        }
+    }
+
+    /// Takes back that tasks were counted as missed.
+    fn excuse<'a>(&mut self, was: impl IntoIterator<Item = &'a Credit>) {
+        for credit in was {
+            self.count_in(Family::Cohort, credit, "tasks_missed", -1);
+            self.count_in(Family::Happened, credit, "tasks_excused", 1);
         }
     }
 

@@ -89,6 +89,11 @@ impl Environment {
         }
     }
 
+    /// Uses another table.
+    pub fn with_table(self, table: &str) -> Self {
+        Self { table: table.to_owned(), ..self }
+    }
+
     /// Sends requests through another HTTP client: how tests put faults under the SDK.
     pub fn with_http(self, http: SharedHttpClient) -> Self {
         Self { http, ..self }

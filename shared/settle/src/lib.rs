@@ -7,6 +7,7 @@
 //! the transaction that does what it says; and of two values the newer stands, whichever came
 //! first.
 
+mod answering;
 mod journey;
 mod opening;
 mod telling;
@@ -14,6 +15,7 @@ mod telling;
 use chrono::{DateTime, Utc};
 use domain::{Actor, AttemptId, HandoffId, SourceEvent, SourceKey};
 use journey::Whose;
+use opening::Reading;
 use runtime::{Clock, Configs, Ids, configs::ConfigError};
 use store::{By, Seen, Store, StoreError};
 

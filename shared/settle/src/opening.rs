@@ -1,13 +1,13 @@
 //! What an event comes to: it opens a handoff, joins the one that holds the claim, or tells what
 //! is known more.
 
-use crate::{Effect, Origin, SettleError, Settler, Whose, telling::Changed};
+use crate::{Effect, Origin, SettleError, Settler, Whose, journey::LOOKED_AT, telling::Changed};
 use chrono::{DateTime, Utc};
 use domain::{
     About, Command, Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, TypeKey,
     commit::Lineage,
     config::{ClaimBy, HandoffType},
-    decide::{Targets, cadence_ended},
+    decide::Targets,
     event::Occurrence,
     handoff::Flag,
     subject::Reference,
@@ -97,23 +97,25 @@ impl Settler {
             false => self.store.claim_of(&kind.lane, &claim).await?,
         };
         if let Some(open) = &held.open {
-            return self.join(reading, key, open).await;
+            return self.join(reading, key, (open, &journey)).await;
         }
-        let previous = match new_journey {
-            true => None,
-            false => self.previous(&journey).await?,
+        let known = match new_journey {
+            true => Vec::new(),
+            false => self.known(reading, &journey).await?,
         };
+        let previous = known.first();
         let opening = Opening {
             claim_count: held.count,
             new_references,
             lineage: Some(Lineage {
-                previous: previous.as_ref().map(|(handoff, _)| {
+                previous: previous.map(|(handoff, _)| {
                     About::of(handoff, None, reading.now, |at| reading.config.day_of(at))
                 }),
                 first_in_lane: held.count == 0,
             }),
-            also: previous.as_ref().and_then(|(handoff, _)| self.ends_cadence(reading, handoff)),
         };
+        let others = known.iter().map(|(handoff, _)| handoff);
+        let also = self.others_answered(reading, others, None).await?;
         let id = HandoffId(self.ids.ulid(reading.now));
         let beginning = domain::opening::Opening {
             event: reading.event,
@@ -122,42 +124,34 @@ impl Settler {
             occurred: reading.occurred,
             config: reading.config,
             kind: (key, kind),
-            previous: previous
-                .as_ref()
-                .map(|(handoff, package)| (&handoff.record, &package.record)),
+            previous: previous.map(|(handoff, package)| (&handoff.record, &package.record)),
             now: reading.now,
         };
         let (mut handoff, package) = beginning.handoff(id.clone(), journey, claim);
         handoff.flags.extend(reading.conflict.then_some(Flag::Conflict));
         let write = Write::open(handoff, self.by(reading.origin), reading.now, reading.config)
             .with_package(Stored::new(package))
-            .observes(reading.score_to_keep.clone());
+            .observes(reading.score_to_keep.clone())
+            .also(also);
         self.store.commit_opening(reading.done(write, "opened"), opening).await?;
         Ok(Effect::Opened(id))
     }
 
-    /// Prepares the end of the sequence of touches that a booked meeting makes needless.
-    fn ends_cadence(
+    /// Reads the journey's latest handoff, whose package the new one starts from; with it the
+    /// others, where the event is an answer that concerns them.
+    async fn known(
         &self,
         reading: &Reading<'_>,
-        previous: &Stored<Handoff>,
-    ) -> Option<Box<Write>> {
-        reading.event.meeting_at?;
-        let ended = cadence_ended(previous, "meeting", reading.occurred.at)?;
-        let by = self.by(reading.origin);
-        let write = Write::change(previous, vec![ended], by, reading.now, reading.config);
-        Some(Box::new(write))
-    }
-
-    /// Reads the journey's latest handoff, whose package the new one starts from.
-    async fn previous(
-        &self,
         journey: &JourneyId,
-    ) -> Result<Option<(Stored<Handoff>, Stored<Package>)>, SettleError> {
-        let Some(latest) = self.store.journey_handoffs(journey, 1).await?.into_iter().next() else {
-            return Ok(None);
-        };
-        Ok(Some(self.store.handoff_and_package(&latest.id).await?))
+    ) -> Result<Vec<(Stored<Handoff>, Stored<Package>)>, SettleError> {
+        let many = if reading.answer().is_some() { LOOKED_AT } else { 1 };
+        let listed = self.store.journey_handoffs(journey, many).await?;
+        let ids: Vec<HandoffId> = listed.into_iter().map(|row| row.id).collect();
+        match ids.as_slice() {
+            [] => Ok(Vec::new()),
+            [latest] => Ok(vec![self.store.handoff_and_package(latest).await?]),
+            several => Ok(self.store.handoffs(several).await?),
+        }
     }
 
     /// Joins the handoff that holds the claim; one that closed since the claim was read makes the
@@ -166,11 +160,16 @@ impl Settler {
         &self,
         reading: &Reading<'_>,
         key: &TypeKey,
-        open: &HandoffId,
+        (open, journey): (&HandoffId, &JourneyId),
     ) -> Result<Effect, SettleError> {
         let at = reading.occurred.at;
         let command = Command::Join { kind: key.clone(), at, targets: Targets::new() };
-        match self.change(reading, open, Some(command), "joined").await? {
+        let others = match reading.answer() {
+            Some(_) => self.open_handoffs(journey).await?,
+            None => Vec::new(),
+        };
+        let also = self.others_answered(reading, others.iter(), Some(open)).await?;
+        match self.change(reading, open, (Some(command), also), "joined").await? {
             Changed::Closed => Err(StoreError::Conflict.into()),
             Changed::Yes | Changed::No => Ok(Effect::Joined(open.clone())),
         }

@@ -37,19 +37,21 @@ impl Settler {
         let about =
             target::command(reading.config, &newest_first, reading.event, reading.occurred.at);
         let Some((handoff, command)) = about else { return self.keep_score(reading).await };
-        match self.change(reading, &handoff.id, command, "updated").await? {
+        let others = handoffs.iter().map(|(handoff, _)| handoff);
+        let also = self.others_answered(reading, others, Some(&handoff.id)).await?;
+        match self.change(reading, &handoff.id, (command, also), "updated").await? {
             Changed::Yes => Ok(Effect::Updated(handoff.id.clone())),
             Changed::No | Changed::Closed => self.keep_score(reading).await,
         }
     }
 
     /// Changes a stored handoff by an event: its package, what is known of it, and what the command
-    /// decides.
+    /// decides; and others with it.
     pub(crate) async fn change(
         &self,
         reading: &Reading<'_>,
         id: &HandoffId,
-        command: Option<Command>,
+        (command, also): (Option<Command>, Vec<Write>),
         effect: &str,
     ) -> Result<Changed, SettleError> {
         let (handoff, mut package) = self.store.handoff_and_package(id).await?;
@@ -66,13 +68,15 @@ impl Settler {
             Some((journey, new)) if *journey == handoff.journey => new.clone(),
             _ => Vec::new(),
         };
-        if changes.is_empty() && package.record == before.record && learned.is_empty() {
+        let same = package.record == before.record && learned.is_empty();
+        if changes.is_empty() && same && also.is_empty() {
             return Ok(Changed::No);
         }
         let by = self.by(reading.origin);
         let mut write = Write::change(&handoff, changes, by, reading.now, reading.config)
             .observes(reading.score_to_keep.clone())
             .learns(learned)
+            .also(also)
             .personal("told", told.changed.into());
         if package.record != before.record {
             write = write.with_package(package);
@@ -138,6 +142,8 @@ fn changes(
         let targets = targets.unwrap_or_default();
         let update = Command::Update { score, amount, meeting_at, completeness, targets };
         changes.extend(decide(&after, update, facts, now).unwrap_or_default());
+        let books = meeting_at.is_some() && handoff.meeting_at.is_none();
+        changes.extend(books.then(|| reading.answered(&after, facts)).into_iter().flatten());
     }
     for (flag, raised) in [(Flag::Conflict, reading.conflict), (Flag::Shortened, package.shortened)]
     {

@@ -25,18 +25,18 @@ impl Store {
     pub async fn beside(
         &self,
         person: &PersonId,
-        limit: i32,
+        limit: usize,
     ) -> Result<Vec<HandoffId>, StoreError> {
+        // Rows that are over are read along, a day's of them at most.
         let query = Query {
             condition: "pk = :person",
             values: vec![(":person", text(keys::beside_pk(person)))],
             newest_first: true,
-            limit: Some(limit),
             ..Query::default()
         };
-        let (items, _) = self.query_page(query).await?;
-        let standing = items.into_iter().filter(|item| number_of(item, OVER).is_none());
-        Ok(standing.filter_map(|item| text_of(&item, SK).map(HandoffId)).collect())
+        let standing = self.query_all(query).await?;
+        let standing = standing.into_iter().filter(|item| number_of(item, OVER).is_none());
+        Ok(standing.filter_map(|item| text_of(&item, SK).map(HandoffId)).take(limit).collect())
     }
 
     /// Begins and ends the times that a change begins and ends.

@@ -41,6 +41,17 @@ impl Store {
         Ok(version.and_then(|version| u64::try_from(version).ok()))
     }
 
+    /// Reads the active version; none before the first push.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn active_config(&self) -> Result<Option<StoredConfig>, StoreError> {
+        match self.active_version().await? {
+            Some(version) => Ok(Some(self.config(version).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Reads a version.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ pub struct Write {
     pub(crate) turn_given_back: Option<(PoolId, PersonId, u64)>,
     observed: Vec<Observed>,
     learned: Vec<Reference>,
+    also: Vec<Write>,
 }
 
 /// What opening adds: its claim, journey and references.
@@ -54,8 +55,6 @@ pub struct Opening {
     pub new_references: Vec<Reference>,
     /// Where it stands on its journey.
     pub lineage: Option<Lineage>,
-    /// What it changes of another handoff; not its owner, nor its end.
-    pub also: Option<Box<Write>>,
 }
 
 impl Write {
@@ -110,6 +109,7 @@ impl Write {
             turn_given_back: None,
             observed: Vec::new(),
             learned: Vec::new(),
+            also: Vec::new(),
         }
     }
 
@@ -166,6 +166,12 @@ impl Write {
     /// Makes references that are news point to the handoff's journey with the change.
     pub fn learns(mut self, references: Vec<Reference>) -> Self {
         self.learned = references;
+        self
+    }
+
+    /// Changes other handoffs with it: not their owners, nor their ends.
+    pub fn also(mut self, others: Vec<Write>) -> Self {
+        self.also = others;
         self
     }
 
@@ -274,9 +280,6 @@ impl Store {
         let claim = keys::claim(&handoff.lane, &handoff.claim);
         self.hold_claim(&mut transaction, &claim, &handoff.id, opening.claim_count)?;
         self.join_journey(&mut transaction, handoff, &opening.new_references)?;
-        if let Some(also) = &opening.also {
-            self.write_handoff(&mut transaction, also)?;
-        }
         transaction.commit(self).await?;
         Ok(write.after.record)
     }
@@ -313,6 +316,9 @@ impl Store {
         }
         self.move_owner(&mut transaction, write)?;
         self.move_beside(&mut transaction, write)?;
+        for also in &write.also {
+            self.write_handoff(&mut transaction, also)?;
+        }
         Ok(transaction)
     }
 

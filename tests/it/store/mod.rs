@@ -164,7 +164,6 @@ fn opening(handoff: &Handoff, attempt: &str) -> (Write, Opening) {
         claim_count: 0,
         new_references: vec![contact(handoff.id.as_str())],
         lineage: Some(Lineage { previous: None, first_in_lane: true }),
-        also: None,
     };
     (write, opening)
 }

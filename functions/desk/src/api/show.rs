@@ -98,6 +98,7 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
         ("assigned_at", time(handoff.assigned_at)),
         ("accepted_at", time(handoff.accepted_at)),
         ("first_touch_at", time(handoff.first_touch_at)),
+        ("answered_at", time(handoff.answered_at)),
         ("closed_at", time(handoff.closed_at)),
         ("meeting_at", time(handoff.meeting_at)),
     ];

@@ -76,6 +76,7 @@ struct Fact {
 
 struct ClockLine {
     name: String,
+    short_notice: bool,
     due: Due,
     met: Option<Moment>,
 }
@@ -279,6 +280,7 @@ fn facts(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Fact> {
         ("Meeting", handoff.meeting_at.map(time)),
         ("Opened", Some(time(handoff.opened_at))),
         ("First touch", handoff.first_touch_at.map(time)),
+        ("They answered", handoff.answered_at.map(time)),
         ("Outcome", handoff.outcome.as_deref().map(spoken)),
         ("Ended", handoff.closed_at.map(time)),
     ];
@@ -297,6 +299,7 @@ fn facts(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Fact> {
 fn clocks(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ClockLine> {
     let line = |clock: &domain::clock::Clock| ClockLine {
         name: clock.name.clone(),
+        short_notice: clock.short_notice,
         due: Due::of(clock, &sheet.handoff, reader.now, reader.zone),
         met: clock.met_at.map(|at| Moment::of(at, reader.zone)),
     };

@@ -21,7 +21,7 @@ const TEST_DATA: &str = concat!(
 );
 
 /// How many handoffs are shown that somebody only stands beside.
-const BESIDE_MAX: i32 = 50;
+const BESIDE_MAX: usize = 50;
 
 #[derive(Template)]
 #[template(path = "queue.html")]

@@ -1,30 +1,91 @@
 //! The receiver's sequence of touches: begun by acceptance, done touch by touch, over when the
 //! subject replies or a meeting is booked.
+//!
+//! Every fact counts by its own time, however late it is told: a touch in time takes back that its
+//! task was missed, and so does a reply that came before the task was due. What must stay true: the
+//! same facts leave the same misses, in whatever order they were told.
 
-use super::Facts;
+use super::{Facts, credit};
 use crate::{
-    beside::{TaskState, tasks},
+    beside::{Task, TaskState, tasks},
     change::Change,
     handoff::Handoff,
 };
 use chrono::{DateTime, Utc};
 
-/// Begins the sequence of a handoff's type; one that was begun before goes on, also for another
-/// owner, until the handoff is given back.
-pub(super) fn begun(handoff: &Handoff, at: DateTime<Utc>, facts: Facts<'_>) -> Option<Change> {
+/// Begins the sequence of a handoff's type, unless the subject has answered already. One that was
+/// begun before goes on, also for another owner; where all of it was missed, they begin anew.
+pub(super) fn begun(handoff: &Handoff, at: DateTime<Utc>, facts: Facts<'_>) -> Option<Vec<Task>> {
     let kind = facts.kind(handoff)?;
-    let begins = handoff.tasks.is_empty() && !kind.cadence.is_empty();
-    begins.then(|| Change::CadenceStarted { tasks: tasks(&kind.cadence, at) })
+    let none_left = handoff.tasks.iter().all(|task| task.state == TaskState::Missed);
+    let begins = none_left && handoff.answered_at.is_none() && !kind.cadence.is_empty();
+    begins.then(|| tasks(&kind.cadence, at))
 }
 
-/// Finds the task that a touch does: the first of its channel that was to be done by then, in time
-/// or missed.
-pub(super) fn done(handoff: &Handoff, channel: &str, at: DateTime<Utc>) -> Option<Change> {
-    let waits = |state| matches!(state, TaskState::Open | TaskState::Missed);
-    let mut tasks = handoff.tasks.iter().filter(|task| waits(task.state) && task.at <= at);
-    let task = tasks.find(|task| spelt(&task.channel) == spelt(channel))?;
-    let late = at > task.due_at;
-    Some(Change::TaskDone { task: task.name.clone(), at, late })
+/// Tells what a touch does to the sequence: it begins it where nobody had accepted, and does a
+/// task.
+pub(super) fn touched(
+    handoff: &Handoff,
+    channel: &str,
+    (at, accepts): (DateTime<Utc>, bool),
+    facts: Facts<'_>,
+    now: DateTime<Utc>,
+) -> Vec<Change> {
+    let from = handoff.assigned_at.map_or(at, |assigned_at| at.max(assigned_at));
+    let Some(tasks) = accepts.then(|| begun(handoff, from, facts)).flatten() else {
+        return done(handoff, channel, at);
+    };
+    let mut begun = Handoff { tasks, ..handoff.clone() };
+    let done = done(&begun, channel, from);
+    let does = |task: &Task| {
+        done.iter().any(
+            |change| matches!(change, Change::TaskDone { task: name, .. } if *name == task.name),
+        )
+    };
+    // What was over before anybody could know of it counts from now.
+    for task in begun.tasks.iter_mut().filter(|task| task.due_at <= now && !does(task)) {
+        (task.at, task.due_at) = (now, now + (task.due_at - task.at));
+    }
+    let started = Change::CadenceStarted { tasks: begun.tasks };
+    [started].into_iter().chain(done).collect()
+}
+
+/// Does the task that a touch is: the first of its channel that was to be done by then and is in
+/// time, else the first that was missed.
+fn done(handoff: &Handoff, channel: &str, at: DateTime<Utc>) -> Vec<Change> {
+    let answered = handoff.answered_at.is_some_and(|answered_at| at > answered_at);
+    let waits = |task: &&Task| match task.state {
+        TaskState::Open | TaskState::Missed => true,
+        TaskState::Ended => !answered,
+        TaskState::Done => false,
+    };
+    let mut tasks = handoff
+        .tasks
+        .iter()
+        .filter(waits)
+        .filter(|task| task.at <= at && spelt(&task.channel) == spelt(channel));
+    let in_time = tasks.clone().find(|task| !is_over(handoff, task, at));
+    let Some(task) = in_time.or_else(|| tasks.next()) else { return Vec::new() };
+    let late = is_over(handoff, task, at);
+    let unseen = late && task.state == TaskState::Open;
+    let done = Change::TaskDone {
+        task: task.name.clone(),
+        at,
+        late,
+        was: task.credit.clone().filter(|_| !late),
+    };
+    unseen.then(|| missed(handoff, task)).into_iter().chain([done]).collect()
+}
+
+/// Tells whether a task's time was over at an instant; what stands still is not.
+fn is_over(handoff: &Handoff, task: &Task, at: DateTime<Utc>) -> bool {
+    let still = handoff.pauses.iter().any(|pause| pause.covers(at) && task.due_at > pause.at);
+    at > task.due_at && !still
+}
+
+/// Records that a task was missed, and who answers for it.
+pub(crate) fn missed(handoff: &Handoff, task: &Task) -> Change {
+    Change::TaskMissed { task: task.name.clone(), due_at: task.due_at, credit: credit(handoff) }
 }
 
 /// Spells the one channel that people call by two names in one way.
@@ -32,9 +93,26 @@ fn spelt(channel: &str) -> &str {
     if channel == "call" { "phone" } else { channel }
 }
 
-/// Ends the sequence, if anything of it is left to do.
-pub fn ended(handoff: &Handoff, reason: &str, at: DateTime<Utc>) -> Option<Change> {
-    let left = handoff.tasks.iter().any(|task| task.state == TaskState::Open);
-    let reason = reason.to_owned();
-    (left && handoff.stage.is_open()).then_some(Change::CadenceEnded { reason, at })
+/// Ends the sequence at the answer's own time: what was due by then and not done is missed, what
+/// was due after it need not be done. Nothing where an earlier answer is known.
+pub fn ended(handoff: &Handoff, reason: &str, at: DateTime<Utc>, facts: Facts<'_>) -> Vec<Change> {
+    let has_one = facts.kind(handoff).is_some_and(|kind| !kind.cadence.is_empty());
+    let earlier = handoff.answered_at.is_none_or(|answered_at| at < answered_at);
+    let concerns = at >= handoff.triggered_at && handoff.stage.is_open();
+    if !(has_one || !handoff.tasks.is_empty()) || !earlier || !concerns {
+        return Vec::new();
+    }
+    let unseen = |task: &&Task| task.state == TaskState::Open && is_over(handoff, task, at);
+    let missed = handoff.tasks.iter().filter(unseen).map(|task| missed(handoff, task));
+    let ended = Change::CadenceEnded {
+        reason: reason.to_owned(),
+        at,
+        was: handoff
+            .tasks
+            .iter()
+            .filter(|task| task.is_excused_by(at))
+            .filter_map(|task| task.credit.clone())
+            .collect(),
+    };
+    missed.chain([ended]).collect()
 }

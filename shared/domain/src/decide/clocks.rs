@@ -7,7 +7,7 @@ use crate::{
     change::Change,
     clock::{Clock, ClockState, NamedCalendar},
     config::{ClockRule, Config, HandoffType, Start},
-    handoff::Handoff,
+    handoff::{Flag, Handoff},
     ids::{CalendarKey, PersonId, PoolId},
     package::Package,
     pause::put_off,
@@ -76,22 +76,29 @@ pub fn calendar_of<'a>(
     config.calendars.get_key_value(&name)
 }
 
+/// Says that a clock has no deadline, or not the one it should have; once a handoff.
+pub(super) fn undated(handoff: &Handoff) -> Option<Change> {
+    let flag = Flag::NoDeadline;
+    (!handoff.flags.contains(&flag)).then_some(Change::Flagged { flag })
+}
+
 /// Counts clocks on a pool's calendar again, from the trigger, now that the pool is known; never
-/// one that has ended.
-pub(super) fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> Vec<Clock> {
-    let Some(kind) = facts.kind(handoff) else { return Vec::new() };
-    let fresh = |clock: &Clock| {
-        let rule = kind.clocks.iter().find(|rule| rule.name == clock.name)?;
+/// one that has ended. Tells whether the pool's calendar reached every target.
+pub(super) fn recounted(handoff: &Handoff, pool: &PoolId, facts: Facts<'_>) -> (Vec<Clock>, bool) {
+    let Some(kind) = facts.kind(handoff) else { return (Vec::new(), true) };
+    let (mut fresh, mut reached) = (Vec::new(), true);
+    let running = |clock: &&Clock| clock.pool_calendar && clock.state == ClockState::Running;
+    for clock in handoff.clocks.iter().filter(running) {
+        let Some(rule) = kind.clocks.iter().find(|rule| rule.name == clock.name) else { continue };
         let calendar = calendar_of(rule, facts.pinned, Some(pool));
-        let again = again(handoff, clock, rule, calendar)?;
-        (again.calendar != clock.calendar).then_some(again)
-    };
-    handoff
-        .clocks
-        .iter()
-        .filter(|clock| clock.pool_calendar && clock.state == ClockState::Running)
-        .filter_map(fresh)
-        .collect()
+        if calendar.map(|(name, _)| name) == clock.calendar.as_ref() {
+            continue;
+        }
+        let again = again(handoff, clock, rule, calendar);
+        reached &= again.is_some();
+        fresh.extend(again);
+    }
+    (fresh, reached)
 }
 
 /// Counts clocks back from the meeting's new time; one that was breached runs again if its new
@@ -105,7 +112,7 @@ pub(super) fn moved(
 ) -> Vec<Change> {
     let Some(kind) = facts.kind(handoff) else { return Vec::new() };
     let rules = kind.clocks.iter().filter(|rule| rule.from == Start::Meeting);
-    let mut changes = Vec::new();
+    let (mut changes, mut lost) = (Vec::new(), false);
     for rule in rules {
         let known = handoff.clocks.iter().find(|clock| clock.name == rule.name);
         let ended = known.is_some_and(|clock| clock.met_at.is_some());
@@ -116,7 +123,13 @@ pub(super) fn moved(
             false => rule.target,
         });
         let fresh = Clock::start(rule, target, calendar, handoff.triggered_at, Some(meeting));
-        let Some(clock) = fresh.filter(|_| !ended) else { continue };
+        if ended {
+            continue;
+        }
+        let Some(clock) = fresh else {
+            lost = true;
+            continue;
+        };
         let breached = known.filter(|clock| clock.state == ClockState::Breached);
         if breached.is_some() && clock.due_at <= now {
             continue;
@@ -127,6 +140,7 @@ pub(super) fn moved(
             told: breached.map(|clock| clock.told.clone()).unwrap_or_default(),
         });
     }
+    changes.extend(lost.then(|| undated(handoff)).flatten());
     changes
 }
 
@@ -141,7 +155,7 @@ pub(super) fn retargeted(
     let Some(kind) = facts.kind(handoff) else { return Vec::new() };
     // In a pause nothing comes closer.
     let now = handoff.paused().map_or(now, |pause| pause.at.min(now));
-    let mut changes = Vec::new();
+    let (mut changes, mut lost) = (Vec::new(), false);
     for clock in handoff.clocks.iter().filter(|clock| clock.state == ClockState::Running) {
         let Some(rule) = kind.clocks.iter().find(|rule| rule.name == clock.name) else { continue };
         let target = targets.get(&clock.name).copied().unwrap_or(rule.target);
@@ -152,12 +166,14 @@ pub(super) fn retargeted(
         let wanted = Clock { target, ..clock.clone() };
         let calendar = calendar_of(rule, facts.pinned, handoff.pool.as_ref());
         let moved = again(handoff, &wanted, rule, calendar);
+        lost |= moved.is_none();
         changes.extend(moved.map(|clock| Change::ClockMoved {
             clock,
             was: None,
             told: Vec::new(),
         }));
     }
+    changes.extend(lost.then(|| undated(handoff)).flatten());
     changes
 }
 

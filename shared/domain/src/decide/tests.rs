@@ -4,13 +4,16 @@ use super::*;
 use crate::{
     beside::TaskState,
     clock::ClockState,
-    config::{self, Act},
-    handoff::Why,
+    config::{self, Act, ClockRule},
+    handoff::{Flag, Why},
     ids::HandoffId,
     package::Package,
     routing::Trace,
 };
 use chrono::Duration;
+
+mod sequence;
+mod waiting;
 
 const SAMPLE: &str = include_str!("../../../../infra/local/sample/organisation.toml");
 
@@ -289,119 +292,6 @@ fn tick_until(config: &Config, mut handoff: Handoff, to: &str) -> (Handoff, Vec<
     (handoff, taken)
 }
 
-fn pause(reason: &str, until: Option<&str>) -> Command {
-    Command::Pause { by: "amara".into(), reason: reason.to_owned(), until: until.map(at) }
-}
-
-#[test]
-fn a_pause_leaves_the_time_that_was_left_and_ends_by_itself() {
-    let config = config();
-    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
-    let paused_at = at("2026-01-05T10:02:00Z");
-    let until = Some("2026-01-05T11:02:00Z");
-    let paused = step(&config, handoff, pause("asked_to_wait", until), paused_at);
-    let (paused, taken) = tick_until(&config, paused, "2026-01-05T11:01:59Z");
-    assert_eq!(taken, [], "nothing happens in a pause");
-    let (resumed, taken) = tick_until(&config, paused, "2026-01-05T11:03:00Z");
-    assert!(matches!(taken[0].1, Change::Resumed { by: None, .. }), "{taken:?}");
-    // Three of the five minutes were left.
-    assert_eq!(resumed.clocks[0].due_at, at("2026-01-05T11:05:00Z"));
-    let (_, taken) = tick_until(&config, resumed, "2026-01-05T11:05:00Z");
-    let (when, first) = &taken[0];
-    assert!(matches!(first, Change::Stepped { act: Act::Remind, .. }), "{taken:?}");
-    assert_eq!(when, "2026-01-05T11:04:00+00:00");
-    assert!(matches!(taken[1].1, Change::Breached { .. }), "{taken:?}");
-}
-
-#[test]
-fn a_touch_in_a_pause_is_in_time_however_long_it_took() {
-    let config = config();
-    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
-    let paused = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:02:00Z"));
-    let called = at("2026-01-05T15:00:00Z");
-    let touched = step(&config, paused, touch("phone", called, Some("amara")), called);
-    assert_eq!(touched.clocks[0].state, ClockState::Met);
-}
-
-#[test]
-fn a_pause_has_a_reason_and_a_limit_in_all() {
-    let config = config();
-    let facts = Facts { active: &config, pinned: &config };
-    let now = at("2026-01-05T10:02:00Z");
-    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
-    let refused = decide(&handoff, pause("lunch", None), facts, now).unwrap_err().to_string();
-    assert!(refused.contains("choose asked_to_wait, out_of_office"), "{refused}");
-    let over = pause("asked_to_wait", Some("2026-01-05T10:02:00Z"));
-    assert_eq!(decide(&handoff, over, facts, now), Err(Refusal::PauseOver));
-    let far = pause("asked_to_wait", Some("2027-01-01T00:00:00Z"));
-    let paused = step(&config, handoff, far, now);
-    assert_eq!(paused.paused().unwrap().until, now + Duration::days(5), "cut at the limit");
-    let twice = decide(&paused, pause("asked_to_wait", None), facts, now);
-    assert_eq!(twice, Err(Refusal::PausedAlready(now + Duration::days(5))));
-    let (resumed, _) = tick_until(&config, paused, "2026-01-10T10:02:00Z");
-    let again = decide(&resumed, pause("asked_to_wait", None), facts, at("2026-01-10T10:03:00Z"));
-    assert!(matches!(again, Err(Refusal::PausedEnough(_))), "{again:?}");
-    let expansion = opened(&config, "expansion");
-    let never = decide(&expansion, pause("asked_to_wait", None), facts, now);
-    assert_eq!(never, Err(Refusal::NeverPaused));
-}
-
-#[test]
-fn a_clock_that_counts_back_from_a_meeting_does_not_wait() {
-    let config = config();
-    let mut handoff = opened(&config, "meeting_set");
-    let meeting = at("2026-01-08T15:00:00Z");
-    let kind = &config.types["meeting_set"];
-    handoff.clocks =
-        start_clocks(kind, &config, None, (handoff.triggered_at, Some(meeting)), &Targets::new());
-    let due_at = handoff.clocks[0].due_at;
-    let pause = crate::pause::Pause {
-        at: handoff.opened_at,
-        by: "elena".into(),
-        reason: "a_test".to_owned(),
-        until: at("2026-01-20T00:00:00Z"),
-        ended_at: None,
-    };
-    handoff.apply(&Change::Paused { pause }, handoff.opened_at);
-    let (handoff, _) = tick_until(&config, handoff, "2026-01-07T15:00:00Z");
-    assert_eq!(handoff.clocks[0].breached_at, Some(due_at));
-}
-
-#[test]
-fn accepting_begins_the_sequence_and_a_reply_ends_it() {
-    let config = config();
-    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
-    let now = at("2026-01-05T10:10:00Z");
-    let accepted = step(&config, handoff, Command::Accept { by: "amara".into() }, now);
-    let tasks: Vec<(&str, DateTime<Utc>)> =
-        accepted.tasks.iter().map(|task| (task.name.as_str(), task.due_at)).collect();
-    let by = |hours| now + Duration::hours(hours);
-    assert_eq!(tasks, [("first_email", by(1)), ("call", by(4)), ("follow_up", by(28))]);
-    let emailed = at("2026-01-05T10:30:00Z");
-    let emailed = step(&config, accepted, touch("email", emailed, Some("amara")), emailed);
-    assert_eq!(emailed.tasks[0].state, TaskState::Done);
-    let (missed, taken) = tick_until(&config, emailed, "2026-01-05T14:10:00Z");
-    assert!(matches!(&taken[0].1, Change::TaskMissed { task, .. } if task == "call"), "{taken:?}");
-    let called = at("2026-01-05T15:00:00Z");
-    let called = step(&config, missed, touch("phone", called, Some("amara")), called);
-    assert_eq!(called.tasks[1].state, TaskState::Done, "late, and done");
-    let replied = step(&config, called, Command::Reply { at: now }, by(6));
-    assert_eq!(replied.tasks[2].state, TaskState::Ended);
-    let facts = Facts { active: &config, pinned: &config };
-    let again = decide(&replied, Command::Reply { at: now }, facts, by(7));
-    assert_eq!(again, Ok(vec![Change::Noted]), "recorded, and nothing is left to end");
-}
-
-#[test]
-fn a_touch_that_is_an_acceptance_begins_the_sequence_and_does_its_first() {
-    let config = config();
-    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
-    let now = at("2026-01-05T10:10:00Z");
-    let touched = step(&config, handoff, touch("phone", now, Some("amara")), now);
-    let states: Vec<TaskState> = touched.tasks.iter().map(|task| task.state).collect();
-    assert_eq!(states, [TaskState::Open, TaskState::Done, TaskState::Open]);
-}
-
 #[test]
 fn an_amount_that_becomes_known_chooses_another_target_for_a_clock_that_runs() {
     let config = config();
@@ -519,74 +409,58 @@ fn nobody_is_sent_anything_for_a_meeting_that_is_over() {
 }
 
 #[test]
-fn whoever_takes_it_after_a_rejection_begins_the_sequence_anew() {
-    let config = config();
-    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
-    let accept = |by: &str| Command::Accept { by: by.into() };
-    let accepted = step(&config, handoff, accept("amara"), at("2026-01-05T10:10:00Z"));
-    let reject = Command::Reject { by: "amara".into(), reason: "duplicate".to_owned() };
-    let returned = step(&config, accepted, reject, at("2026-01-05T10:20:00Z"));
-    assert!(returned.tasks.is_empty(), "nobody has anything to do");
-    let again = step(&config, returned, Command::Resubmit, at("2026-01-05T11:00:00Z"));
-    let command = Command::Assign {
-        owner: "ben".into(),
-        pool: "sdr_emea".into(),
+fn a_deadline_that_cannot_be_counted_any_more_is_flagged_once() {
+    let flagged = |changes: &[Change]| {
+        let undated = |it: &&Change| matches!(it, Change::Flagged { flag: Flag::NoDeadline });
+        changes.iter().filter(undated).count()
+    };
+    let good = config();
+    let mut idle = good.clone();
+    for hours in idle.calendars.values_mut() {
+        *hours = crate::calendar::Calendar::new(chrono_tz::UTC);
+    }
+    let assign = Command::Assign {
+        owner: "carla".into(),
+        pool: "sdr_americas".into(),
         rule: None,
         trace: Box::new(Trace::default()),
     };
-    let given = step(&config, again, command, at("2026-01-05T11:00:00Z"));
-    let taken = step(&config, given, accept("ben"), at("2026-01-05T12:00:00Z"));
-    assert_eq!(taken.tasks[0].due_at, at("2026-01-05T13:00:00Z"));
-}
+    let facts = Facts { active: &idle, pinned: &idle };
+    let now = at("2026-01-05T10:00:01Z");
+    let handoff = opened(&good, "mql");
+    let changes = decide(&handoff, assign, facts, now).unwrap();
+    assert_eq!(flagged(&changes), 1, "{changes:?}");
+    let after = handoff.after(&changes, now);
+    assert_eq!(after.clocks[0].due_at, opened(&good, "mql").clocks[0].due_at, "what there was");
 
-#[test]
-fn a_pause_hides_no_breach_that_no_sweep_has_seen() {
-    let config = config();
-    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
-    let late = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:05:30Z"));
-    assert_eq!(late.clocks[0].state, ClockState::Breached);
-    assert!(late.paused().is_some());
-    let called = at("2026-01-05T11:00:00Z");
-    let touched = step(&config, late, touch("phone", called, Some("amara")), called);
-    assert_eq!(touched.clocks[0].state, ClockState::Breached, "it stays missed");
-}
-
-#[test]
-fn a_touch_in_a_pause_is_in_time_also_when_it_is_told_after_the_handoff_closed() {
-    let config = config();
-    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
-    let paused = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:03:00Z"));
-    let done = Command::Complete {
-        outcome: "meeting_booked".to_owned(),
-        value: None,
-        at: at("2026-01-05T12:00:00Z"),
-    };
-    let closed = step(&config, paused, done, at("2026-01-05T12:00:00Z"));
-    let called = touch("phone", at("2026-01-05T11:00:00Z"), Some("amara"));
-    let told = step(&config, closed, called, at("2026-01-05T12:05:00Z"));
-    assert_eq!(told.clocks[0].state, ClockState::Met);
-}
-
-#[test]
-fn somebody_who_asks_again_ends_the_pause() {
-    let config = config();
-    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
-    let paused = step(&config, handoff, pause("asked_to_wait", None), at("2026-01-05T10:30:00Z"));
-    let asked = at("2026-01-05T11:00:00Z");
-    let join = Command::Join { kind: "hot_lead".into(), at: asked, targets: Targets::new() };
-    let hot = step(&config, paused, join, asked);
-    assert!(hot.paused().is_none());
-    assert_eq!(hot.clocks[0].due_at, at("2026-01-05T11:05:00Z"));
-}
-
-#[test]
-fn a_second_email_on_the_first_day_is_not_the_next_days() {
-    let config = config();
-    let handoff = assigned(&config, "mql", "amara", "sdr_emea");
-    let now = at("2026-01-05T10:10:00Z");
-    let mut handoff = step(&config, handoff, Command::Accept { by: "amara".into() }, now);
-    for minute in ["2026-01-05T10:20:00Z", "2026-01-05T10:30:00Z"] {
-        handoff = step(&config, handoff, touch("email", at(minute), Some("amara")), at(minute));
+    let mut working = good.clone();
+    for name in ["prepare", "rehearse"] {
+        let meeting = working.types.get_mut("meeting_set").unwrap();
+        let rule = ClockRule { name: name.into(), ..meeting.clocks[0].clone() };
+        let rule = ClockRule { calendar: Some("london".into()), ..rule };
+        meeting.clocks.push(rule);
     }
-    assert_eq!(handoff.tasks[2].state, TaskState::Open);
+    working.types.get_mut("meeting_set").unwrap().clocks.remove(0);
+    working.calendars.clone_from(&idle.calendars);
+    let facts = Facts { active: &working, pinned: &working };
+    let update = Command::Update {
+        score: None,
+        amount: None,
+        meeting_at: Some(at("2026-01-08T15:00:00Z")),
+        completeness: 0,
+        targets: Targets::new(),
+    };
+    let booked = opened(&good, "meeting_set");
+    let changes = decide(&booked, update.clone(), facts, now).unwrap();
+    assert_eq!(flagged(&changes), 1, "{changes:?}");
+    let again = decide(&booked.after(&changes, now), update, facts, now).unwrap();
+    assert_eq!(flagged(&again), 0, "{again:?}");
+
+    let mut hot = good.clone();
+    hot.types.get_mut("hot_lead").unwrap().clocks[0].calendar = Some("london".into());
+    hot.calendars.clone_from(&idle.calendars);
+    let facts = Facts { active: &hot, pinned: &good };
+    let join = Command::Join { kind: "hot_lead".into(), at: now, targets: Targets::new() };
+    let changes = decide(&opened(&good, "mql"), join, facts, now).unwrap();
+    assert_eq!(flagged(&changes), 1, "{changes:?}");
 }

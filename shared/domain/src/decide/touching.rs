@@ -18,9 +18,9 @@ use chrono::{DateTime, Utc};
 pub(super) fn touch(
     handoff: &Handoff,
     channel: String,
-    at: DateTime<Utc>,
-    by: Option<PersonId>,
+    (at, by): (DateTime<Utc>, Option<PersonId>),
     facts: Facts<'_>,
+    now: DateTime<Utc>,
 ) -> Vec<Change> {
     let receiving = by.as_ref().is_none_or(|by| {
         handoff.owner.as_ref() == Some(by)
@@ -50,15 +50,9 @@ pub(super) fn touch(
     if Verb::Touch.leads(handoff.stage) == Some(Stage::Engaged) && handoff.stage != Stage::Engaged {
         changes.push(Change::Engaged);
     }
-    // A touch is an acceptance where nobody had accepted, and may do the sequence's first task.
-    let begun = (handoff.stage == Stage::Assigned).then(|| cadence::begun(handoff, at, facts));
-    let begun = begun.flatten();
-    let after = begun.iter().fold(handoff.clone(), |mut after, change| {
-        after.apply(change, at);
-        after
-    });
-    changes.extend(begun);
-    changes.extend(cadence::done(&after, &channel, at));
+    // A touch is an acceptance where nobody had accepted.
+    let accepts = handoff.stage == Stage::Assigned;
+    changes.extend(cadence::touched(handoff, &channel, (at, accepts), facts, now));
     changes
 }
 

@@ -36,6 +36,7 @@ fn commit(kind: &str, changes: Vec<Change>) -> Commit {
             pool: Some("sdr_americas".into()),
             owner_before: Some("carla".into()),
             owner: Some("carla".into()),
+            beside: None,
             from: "marketing".into(),
             sender: None,
             source: "hubspot".into(),
@@ -52,7 +53,8 @@ fn commit(kind: &str, changes: Vec<Change>) -> Commit {
 fn stepped(n: u8, act: Act, due_at: &str, to: &str) -> Change {
     let to = vec![to.into()];
     let deadline = at("2026-01-05T09:05:00Z");
-    Change::Stepped { clock: "respond".into(), n, act, due_at: at(due_at), deadline, to }
+    let (clock, due_at) = ("respond".into(), at(due_at));
+    Change::Stepped { clock, n, act, due_at, deadline, short_notice: false, to }
 }
 
 /// Reads the one notice of a commit as `severity kind to: subject` and its body.
@@ -93,6 +95,33 @@ Id     01KE6W3V0G0000000000000001
     let notice = &notices(&commit, &config())[0];
     assert_eq!(notice.id, "01KE6W3V0G0000000000000001:3:1");
     assert_eq!(notice.teams, ["sdr"]);
+}
+
+#[test]
+fn who_stays_beside_the_owner_hears_what_the_owner_hears() {
+    let reminder = stepped(0, Act::Remind, "2026-01-05T09:04:00Z", "carla");
+    let mut commit = commit("closed_won", vec![reminder]);
+    commit.about.beside = Some("elena".into());
+    assert!(only(&commit).0.starts_with("info reminded carla,elena:"));
+    commit.changes = vec![stepped(1, Act::Tell, "2026-01-05T09:05:00Z", "marcus")];
+    assert!(only(&commit).0.starts_with("urgent breached marcus:"), "not what managers hear");
+}
+
+#[test]
+fn a_meeting_at_short_notice_is_said_where_it_was_due_at_once() {
+    let mut told = stepped(1, Act::Tell, "2026-01-05T09:05:00Z", "marcus");
+    if let Change::Stepped { short_notice, .. } = &mut told {
+        *short_notice = true;
+    }
+    let (_, body) = only(&commit("meeting_set", vec![told]));
+    assert!(body.replace('\n', " ").contains("sooner than its lead time"), "{body}");
+}
+
+#[test]
+fn a_deadline_that_is_lost_later_is_told_to_the_pools_manager() {
+    let flagged = Change::Flagged { flag: Flag::NoDeadline };
+    let (head, _) = only(&commit("mql", vec![flagged]));
+    assert_eq!(head, "urgent no_deadline marcus: No deadline: MQL");
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn commit(changes: Vec<Change>) -> Commit {
             pool: Some("sdr_emea".into()),
             owner_before: Some("amara".into()),
             owner: Some("ben".into()),
+            beside: None,
             from: "marketing".into(),
             sender: None,
             source: "hubspot".into(),

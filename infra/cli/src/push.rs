@@ -1,0 +1,128 @@
+//! `handoff push FILE`: stores a configuration as the next version and shows what changes by it.
+//!
+//! A version is never changed once it is stored: handoffs that are open keep the clocks they opened
+//! with. Functions look for a new version every half minute.
+
+use crate::{Failure, organisation::Organisation, output};
+use clap::Args;
+use domain::AttemptId;
+use local::{
+    Parts, Setup,
+    assembly::{self, SetupError},
+};
+use runtime::{Clock, Environment, Ids};
+use serde_json::json;
+use similar::{ChangeTag, TextDiff};
+use std::{path::PathBuf, process::ExitCode};
+use store::StoreError;
+
+/// How many unchanged lines are shown around a change.
+const CONTEXT_LINES: usize = 2;
+
+/// The options of `push`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The configuration
+    pub file: PathBuf,
+    /// Where it is stored
+    #[command(flatten)]
+    pub place: Place,
+    /// Show what would change, and store nothing
+    #[arg(long)]
+    pub preview: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a configuration is stored.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Place {
+    /// The data directory of a system on this machine that does not run now
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The table on AWS, by the credentials and the region of the environment
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+}
+
+/// Stores a configuration, unless it is the active one.
+///
+/// # Errors
+/// When the file is no good, the table cannot be used, or somebody else pushed at the same time.
+pub fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let organisation = Organisation::read(Some(&options.file))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::System)?.block_on(push(options, &organisation))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn push(options: &Options, organisation: &Organisation) -> Result<(), Failure> {
+    let clock = Clock::system();
+    // The engine lives as long as its parts.
+    let (_parts, store) = match &options.place.table {
+        Some(table) => (None, Environment::read()?.with_table(table).store()),
+        None => {
+            let parts = Parts::start(Setup {
+                data: options.place.data.clone(),
+                table: assembly::TABLE.to_owned(),
+                rules: assembly::rules(),
+                clock: clock.clone(),
+            })?;
+            let store = assembly::environment(&parts).store();
+            (Some(parts), store)
+        }
+    };
+    let was = match options.place.table {
+        Some(_) => store.active_config().await.map_err(SetupError::from)?,
+        None => assembly::stored(&store).await?,
+    };
+    let old = was.as_ref().map_or("", |was| was.text.as_str());
+    let stores = old != organisation.text && !options.preview;
+    let after = was.as_ref().map(|was| was.version);
+    let version = match stores {
+        true => {
+            let now = clock.now();
+            let attempt = AttemptId(Ids::random().ulid(now));
+            let pushed = store.push_config(&organisation.text, after, &attempt, now).await;
+            Some(pushed.map_err(|error| match error {
+                StoreError::Conflict => Failure::PushedMeanwhile,
+                other => SetupError::from(other).into(),
+            })?)
+        }
+        false => after,
+    };
+    let diff = TextDiff::from_lines(old, &organisation.text);
+    let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+    let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
+    if options.json {
+        return output::document(&json!({
+            "version": version, "was": after, "stored": stores, "added": added, "removed": removed,
+        }));
+    }
+    if was.is_some() {
+        output::say(&diff.unified_diff().context_radius(CONTEXT_LINES).to_string())?;
+    }
+    output::say(&said(version, after, stores, (added, removed)))
+}
+
+fn said(
+    version: Option<u64>,
+    was: Option<u64>,
+    stored: bool,
+    (added, removed): (usize, usize),
+) -> String {
+    let lines = format!("+{added} -{removed} lines");
+    match (version, was) {
+        (Some(version), None) => format!("Stored as version {version}, the first.\n"),
+        (Some(version), Some(was)) if stored => {
+            format!("Stored as version {version} after {was}: {lines}.\n")
+        }
+        (Some(version), _) if added + removed == 0 => {
+            format!("Version {version} says this already: nothing was stored.\n")
+        }
+        (Some(version), _) => format!("Against version {version}: {lines}. Nothing was stored.\n"),
+        (None, _) => "There is no version yet. Nothing was stored.\n".to_owned(),
+    }
+}

@@ -1,0 +1,227 @@
+//! The fold: what each change makes of a handoff.
+//!
+//! It decides nothing: whoever wrote the change did. So folding a history again, years later and by
+//! another version of this software, gives what was stored.
+
+use super::Handoff;
+use crate::{
+    beside::{Task, TaskState},
+    change::Change,
+    clock::{Clock, ClockState, Credit},
+    stage::Stage,
+};
+use chrono::{DateTime, Utc};
+
+impl Handoff {
+    /// Folds one commit's changes: the state after it.
+    pub fn after(mut self, changes: &[Change], at: DateTime<Utc>) -> Self {
+        for change in changes {
+            self.apply(change, at);
+        }
+        self.version += 1;
+        self
+    }
+
+    /// Folds one change committed at `at`.
+    pub fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
+        match change {
+            Change::Opened { handoff } => {
+                *self = (**handoff).clone();
+                self.version = 0;
+            }
+            Change::Updated { score, amount, meeting_at, completeness } => {
+                self.score = score.or(self.score);
+                self.amount = amount.clone().or(self.amount.take());
+                self.meeting_at = meeting_at.or(self.meeting_at);
+                self.completeness = *completeness;
+            }
+            Change::Upgraded { kind, heat, clocks, triggered_at, .. } => {
+                (self.kind, self.heat) = (kind.clone(), *heat);
+                self.triggered_at = *triggered_at;
+                self.clocks = clocks.clone();
+            }
+            Change::ClockMoved { clock, .. } => self.put_clock(clock.clone()),
+            Change::Assigned { owner, pool, rule, clocks, .. } => {
+                self.owner = Some(owner.clone());
+                self.pool = Some(pool.clone());
+                self.rule.clone_from(rule);
+                for clock in clocks {
+                    self.put_clock(clock.clone());
+                }
+                (self.assigned_at, self.accepted_at) = (Some(at), None);
+                if let Some(brief) = self.brief.as_mut().filter(|_| self.meeting_at > Some(at)) {
+                    brief.sent = false;
+                }
+                self.routing = None;
+                self.stage = Stage::Assigned;
+            }
+            Change::Unrouted { routing, .. } => self.routing = Some(routing.clone()),
+            Change::RoutingRequested { routing, had } => {
+                self.routing = Some(routing.clone());
+                if let Some(had) = had.as_ref().filter(|had| !self.had.contains(had)) {
+                    self.had.push(had.clone());
+                }
+            }
+            Change::Accepted { at, .. } => {
+                self.accepted_at = Some(*at);
+                self.stage = Stage::Accepted;
+                self.routing = None;
+            }
+            Change::Touched { at, response: Some(response), .. } => {
+                self.first_touch_at = Some(*at);
+                self.response_credit = Some(response.credit.clone());
+            }
+            Change::Engaged => {
+                self.stage = Stage::Engaged;
+                self.routing = None;
+            }
+            Change::ClockMet { clock, at, late, credit, .. } => {
+                self.stop_clock(clock, *at, *late, credit.clone());
+            }
+            Change::Breached { clock, due_at, credit, .. } => {
+                if let Some(clock) = self.clock_mut(clock) {
+                    clock.state = ClockState::Breached;
+                    clock.breached_at = Some(*due_at);
+                    clock.credit = Some(credit.clone());
+                    clock.steps.retain(|step| step.act != crate::config::Act::Breach);
+                }
+            }
+            Change::Stepped { clock, n, to, .. } => {
+                if let Some(clock) = self.clock_mut(clock) {
+                    clock.steps.retain(|step| step.n != *n);
+                    if clock.state == ClockState::Breached {
+                        let told = &mut clock.told;
+                        told.extend(
+                            to.iter()
+                                .filter(|who| !told.contains(who))
+                                .cloned()
+                                .collect::<Vec<_>>(),
+                        );
+                    }
+                }
+            }
+            Change::StepPassed { clock, n, .. } => {
+                if let Some(clock) = self.clock_mut(clock) {
+                    clock.steps.retain(|step| step.n != *n);
+                }
+            }
+            Change::Returned { .. } => {
+                (self.owner, self.assigned_at, self.accepted_at) = (None, None, None);
+                self.stage = Stage::Returned;
+                self.routing = None;
+                // Whoever takes it next begins anew.
+                self.tasks.clear();
+            }
+            Change::Resubmitted { routing } => {
+                self.stage = Stage::Opened;
+                self.routing = Some(routing.clone());
+            }
+            Change::Completed { outcome, .. } => self.close(Stage::Completed, Some(outcome), at),
+            Change::Recycled { to, .. } => self.close(Stage::Recycled, Some(to), at),
+            Change::Cancelled { .. } => self.close(Stage::Cancelled, None, at),
+            Change::Flagged { flag } => {
+                self.flags.insert(*flag);
+            }
+            Change::MovedJourney { journey, claim } => {
+                self.journey = journey.clone();
+                self.claim.clone_from(claim);
+            }
+            Change::Paused { pause } => self.pauses.push(pause.clone()),
+            Change::Resumed { at, clocks, tasks, .. } => {
+                if let Some(pause) = self.pauses.last_mut() {
+                    pause.ended_at = Some(*at);
+                }
+                for clock in clocks {
+                    self.put_clock(clock.clone());
+                }
+                self.tasks.clone_from(tasks);
+            }
+            Change::CadenceStarted { tasks } => self.tasks.clone_from(tasks),
+            Change::CadenceEnded { at, .. } => {
+                self.answered_at = Some(*at);
+                for task in self.tasks.iter_mut().filter(|task| task.is_excused_by(*at)) {
+                    task.credit = None;
+                    if task.state == TaskState::Missed {
+                        task.state = TaskState::Ended;
+                    }
+                }
+                self.end_tasks();
+            }
+            Change::TaskDone { task, was, .. } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.state = TaskState::Done;
+                    task.credit = task.credit.take().filter(|_| was.is_none());
+                }
+            }
+            Change::TaskMissed { task, credit, .. } => {
+                if let Some(task) = self.task_mut(task) {
+                    (task.state, task.credit) = (TaskState::Missed, Some(credit.clone()));
+                }
+            }
+            Change::Rescheduled { brief, overlap } => {
+                self.brief = *brief;
+                self.overlap.clone_from(overlap);
+            }
+            Change::Briefed { .. } => {
+                if let Some(brief) = &mut self.brief {
+                    brief.sent = true;
+                }
+            }
+            Change::OverlapEnded { .. } => self.overlap = None,
+            Change::Joined { .. }
+            | Change::Touched { .. }
+            | Change::Noted
+            | Change::Rated { .. } => {}
+        }
+    }
+
+    fn clock_mut(&mut self, name: &str) -> Option<&mut Clock> {
+        self.clocks.iter_mut().find(|clock| clock.name == name)
+    }
+
+    fn put_clock(&mut self, clock: Clock) {
+        match self.clock_mut(&clock.name) {
+            Some(known) => *known = clock,
+            None => self.clocks.push(clock),
+        }
+    }
+
+    fn task_mut(&mut self, name: &str) -> Option<&mut Task> {
+        self.tasks.iter_mut().find(|task| task.name == name)
+    }
+
+    fn end_tasks(&mut self) {
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Open) {
+            task.state = TaskState::Ended;
+        }
+    }
+
+    fn stop_clock(&mut self, name: &str, at: DateTime<Utc>, late: bool, credit: Credit) {
+        let Some(clock) = self.clock_mut(name) else { return };
+        clock.met_at = Some(at);
+        clock.steps.clear();
+        if !late {
+            clock.state = ClockState::Met;
+            clock.breached_at = None;
+            clock.told.clear();
+        }
+        clock.credit.get_or_insert(credit);
+    }
+
+    fn close(&mut self, stage: Stage, outcome: Option<&String>, at: DateTime<Utc>) {
+        self.stage = stage;
+        self.closed_at = Some(at);
+        self.outcome = outcome.cloned().or(self.outcome.take());
+        (self.routing, self.overlap) = (None, None);
+        self.end_tasks();
+        for pause in self.pauses.iter_mut().filter(|pause| pause.ended_at.is_none()) {
+            pause.ended_at = Some(at);
+        }
+        for clock in self.clocks.iter_mut().filter(|clock| clock.is_ticking()) {
+            clock.steps.clear();
+            if clock.state == ClockState::Running {
+                clock.state = ClockState::Closed;
+            }
+        }
+    }
+}
