@@ -1,8 +1,15 @@
 //! Opening by hand, through the desk's API: what a person opens is settled as a source's event is.
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Request};
+use local::assembly::{self, Wiring};
+use runtime::{Clock, Ids};
 use serde_json::{Value, json};
-use tests::{Answer, World};
+use std::sync::{Arc, Mutex};
+use tests::{
+    Answer, World,
+    faults::{Fault, faulty},
+};
 
 async fn open(world: &mut World, person: &str, key: &str, body: Value) -> Answer {
     let headers = [("x-handoff-person", person), ("idempotency-key", key)];
@@ -52,6 +59,74 @@ async fn sending_it_twice_opens_once_and_another_content_is_refused() {
     let joined = open(&mut world, "ben", "k2", meeting("DANA@acme.example")).await;
     assert_eq!((joined.status, &joined.body["effect"]), (200, &json!("joined")), "{joined:?}");
     assert_eq!(joined.body["id"], first.body["id"]);
+}
+
+/// Asks a desk of its own to open something, under one key.
+async fn asked(desk: local::HttpHandler, body: Value) -> Answer {
+    let request = Request::post("/api/handoffs")
+        .header("content-type", "application/json")
+        .header("x-handoff-person", "amara")
+        .header("idempotency-key", "k1");
+    desk(request.body(Bytes::from(body.to_string())).unwrap()).await.into()
+}
+
+/// Sends two contents under one key, the second while the first is being written: whoever comes
+/// first opens, and the other is told. Returns both answers, and what is open then.
+async fn race(first: Value, second: Value) -> (Answer, Answer, Value) {
+    let mut world = World::start().await;
+    let parts = world.cloud.parts();
+    let (clock, _) = Clock::hand(world.now());
+    let wiring = |seed| Wiring { clock: clock.clone(), ids: Ids::seeded(seed), abreast: 1 };
+    // Their client is their own: the connections of the slower one stand still until they are done.
+    let faster = assembly::functions(&assembly::environment(parts), &wiring(7)).desk;
+    let meanwhile = Mutex::new(Some((faster, second)));
+    let answered: Arc<Mutex<Option<Answer>>> = Arc::default();
+    let answer = Arc::clone(&answered);
+    let environment = assembly::environment(parts);
+    let http = faulty(environment.http(), move |operation, _| {
+        let is_write = operation == "TransactWriteItems";
+        if let Some((faster, second)) = is_write.then(|| meanwhile.lock().unwrap().take()).flatten()
+        {
+            let run = std::thread::spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(asked(faster, second))
+            });
+            *answer.lock().unwrap() = Some(run.join().unwrap());
+        }
+        Fault::None
+    });
+    let slower = assembly::functions(&environment.with_http(http), &wiring(8)).desk;
+    let slow = asked(slower, first).await;
+    let fast = answered.lock().unwrap().take().unwrap();
+    let listed = world.get("/api/handoffs").await.body["handoffs"].clone();
+    world.settle().await;
+    world.outbox();
+    (fast, slow, listed)
+}
+
+#[tokio::test]
+async fn of_two_contents_that_race_for_one_key_one_opens_and_the_other_is_told() {
+    let (dana, jon) = (meeting("dana@acme.example"), meeting("jon@acme.example"));
+    // About two people, who share nothing but the key; then about one.
+    let again = json!({ "type": "meeting_set", "subject": dana["subject"] });
+    for (first, second) in [(dana.clone(), jon), (dana.clone(), again)] {
+        let (fast, slow, listed) = race(first, second).await;
+        assert_eq!((fast.status, &fast.body["effect"]), (201, &json!("opened")), "{fast:?}");
+        assert_eq!(slow.status, 422, "{slow:?}");
+        assert!(slow.text.contains("another content under the same key"), "{slow:?}");
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:?}");
+        assert_eq!(listed[0]["id"], fast.body["id"]);
+    }
+}
+
+#[tokio::test]
+async fn the_same_content_twice_at_once_opens_once() {
+    let dana = meeting("dana@acme.example");
+    let (fast, slow, listed) = race(dana.clone(), dana).await;
+    assert_eq!((fast.status, slow.status), (201, 200), "{slow:?}");
+    assert_eq!(slow.body["effect"], "duplicate", "{slow:?}");
+    assert_eq!(slow.body["id"], fast.body["id"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:?}");
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! Clocks through bad days: lost, doubled and overlapping sweeps, an outage, the night the clocks
 //! change, a configuration that is edited while clocks run.
 
-use chrono::{DateTime, Duration, Timelike, Utc};
+use chrono::{DateTime, Duration, Utc};
 use domain::{Change, HandoffId};
 use serde_json::json;
 use std::collections::BTreeMap;
 use tests::{Setting, World};
+
+mod week;
 
 /// A step that was taken or passed: when it was due, when it was recorded, whether it was taken.
 struct Taken {
@@ -42,41 +44,6 @@ async fn open(world: &mut World, kind: &str, person: &str) -> HandoffId {
     let id = world.event(kind, data).await.opened();
     world.settle().await;
     id
-}
-
-#[tokio::test]
-async fn over_a_weekend_with_lost_and_doubled_sweeps_every_step_is_taken_once_and_never_early() {
-    // Friday afternoon in London, until Monday: the clocks change on Sunday at one.
-    let at = "2026-03-27T15:00:00Z".parse().unwrap();
-    let lost = |tick: DateTime<Utc>| tick.minute() % 7 == 3;
-    let mut world = World::of(Setting { at, sweeps: 2, lost, ..Setting::default() }).await;
-    let mut ids = Vec::new();
-    for (number, kind) in ["demo.requested", "lead.scored", "demo.requested"].iter().enumerate() {
-        ids.push(open(&mut world, kind, &format!("person{number}")).await);
-        world.pass(Duration::minutes(50)).await;
-    }
-    world.until("2026-03-30T14:00:00Z".parse().unwrap()).await;
-    let (mut all, mut to_the_second) = (0, 0);
-    for id in &ids {
-        let steps = steps(&world, id).await;
-        assert!(steps.contains_key(&("respond".to_owned(), "breach".to_owned())), "{id}");
-        for ((clock, rung), step) in &steps {
-            let late = step.at - step.due_at;
-            assert!(late >= Duration::zero(), "{clock} {rung} was early by {late}");
-            // One that was born inside the horizon may meet a lost tick and wait for the next.
-            assert!(late <= Duration::seconds(61), "{clock} {rung} was {late} late");
-            all += 1;
-            to_the_second += usize::from(late <= Duration::seconds(1));
-        }
-    }
-    assert!(all >= 9 && to_the_second * 10 >= all * 9, "{to_the_second} of {all} to the second");
-    // Opened on Friday at 15:50, of four hours 1 h 40 are worked by 17:30; the rest is Monday's,
-    // which begins an hour earlier than Friday did.
-    let mql = world.handoff(&ids[1]).await;
-    let due_at = mql.clocks[0].due_at - mql.clocks[0].started_at;
-    let expected = "2026-03-30T10:20:00Z".parse::<DateTime<Utc>>().unwrap();
-    assert!((mql.clocks[0].due_at - expected).abs() < Duration::seconds(1), "{due_at}");
-    world.read_mail();
 }
 
 #[tokio::test]

@@ -1,20 +1,20 @@
 //! A sweep among others: what it does about a handoff that keeps changing under its hands, and what
 //! it costs where much is open and little is due.
 
-use crate::store::{fresh, lead, open};
+use crate::store::{fresh, lead, put};
 use chrono::{DateTime, Duration, Utc};
 use domain::{
-    Change, Handoff, HandoffId,
+    Change, Config, Handoff, HandoffId,
     decide::{Targets, start_clocks},
 };
-use local::{assembly, sample::ORGANISATION};
+use local::{Parts, assembly, sample::ORGANISATION};
 use runtime::{Clock, Configs, Ids};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use store::Used;
-use sweep::Sweep;
+use store::{Store, Used};
+use sweep::{Sweep, SweepError};
 use tests::{
     Setting, World,
     faults::{Fault, faulty},
@@ -92,67 +92,123 @@ async fn a_handoff_that_loses_every_race_is_not_tried_without_a_pause_and_the_sw
     world.read_mail();
 }
 
-/// How many handoffs are open besides those that are due, unless `HANDOFF_OPEN` says otherwise.
-const OPEN: usize = 300;
-
-/// How many are due, each with its reminder, at the sweep's start.
+/// How many handoffs are due, each with its reminder, at a sweep's start, unless `HANDOFF_DUE` says
+/// otherwise.
 const DUE: usize = 100;
 
-/// Opens `ahead` handoffs that are due in a day and [`DUE`] whose reminder is due, sweeps once, and
-/// returns what that used: reads, and writes.
-async fn what_a_sweep_uses(ahead: usize) -> (Used, Used) {
-    let (store, parts) = fresh().await;
-    let (clock, _hand) = Clock::hand("2026-01-05T09:30:00Z".parse().unwrap());
-    let wiring = assembly::Wiring { clock: clock.clone(), ids: Ids::seeded(1), abreast: 1 };
-    let config = assembly::establish(&store, ORGANISATION, &wiring).await.unwrap();
-    let kind = &config.types["hot_lead"];
-    let at = |id: String, triggered_at: DateTime<Utc>| {
-        let times = (triggered_at, None);
-        let clocks = start_clocks(kind, &config, None, times, &Targets::new());
-        let owner = Some("amara".into());
-        Handoff { triggered_at, clocks, owner, routing: None, ..lead(&id) }
-    };
-    for number in 0..ahead {
-        open(&store, &at(format!("ahead-{number}"), clock.now() + Duration::days(1))).await;
+/// How many are open besides, unless `HANDOFF_OPEN` lists other numbers, ascending.
+const OPEN: usize = 300;
+
+/// Reads the numbers a variable lists, where it is set.
+pub(crate) fn numbers(variable: &str) -> Option<Vec<usize>> {
+    let list = std::env::var(variable).ok()?;
+    Some(list.split(',').map(|number| number.trim().parse().unwrap()).collect())
+}
+
+/// A table where much is open: of that, some is due now, and the rest another day.
+struct Crowd {
+    store: Store,
+    parts: Parts,
+    clock: Clock,
+    config: Config,
+    opened: usize,
+    ahead: usize,
+}
+
+impl Crowd {
+    async fn gather() -> Self {
+        let (store, parts) = fresh().await;
+        let (clock, _) = Clock::hand("2026-01-05T09:30:00Z".parse().unwrap());
+        let wiring = assembly::Wiring { clock: clock.clone(), ids: Ids::seeded(1), abreast: 1 };
+        let config = assembly::establish(&store, ORGANISATION, &wiring).await.unwrap();
+        Self { store, parts, clock, config, opened: 0, ahead: 0 }
     }
-    for number in 0..DUE {
-        open(&store, &at(format!("due-{number}"), clock.now() - Duration::seconds(270))).await;
+
+    async fn opens(&mut self, count: usize, triggered_at: DateTime<Utc>) {
+        let kind = &self.config.types["hot_lead"];
+        let clocks = start_clocks(kind, &self.config, None, (triggered_at, None), &Targets::new());
+        for _ in 0..count {
+            let (id, clocks) = (format!("lead-{}", self.opened), clocks.clone());
+            let owner = Some("amara".into());
+            let handoff = Handoff { triggered_at, clocks, owner, routing: None, ..lead(&id) };
+            put(&self.store, &handoff).await;
+            self.opened += 1;
+        }
     }
-    let environment = assembly::environment(&parts);
-    let sweeping = environment.store();
-    let plans = Configs::new(sweeping.clone());
-    plans.active(clock.now()).await.unwrap();
-    let meter = sweeping.meter().clone();
-    let sweep = Sweep::new(sweeping, plans, clock.clone(), Ids::seeded(2), environment.bus(), 1);
-    meter.take();
-    // The horizon is over, so that it does not wait for what comes next.
-    let report = sweep.handle(clock.now() - Duration::minutes(2)).await.unwrap();
-    assert_eq!(report.acted, DUE);
-    let by_request = meter.read();
-    let sum = |writes: bool| {
-        by_request.values().filter(|used| (used.write_units > 0.0) == writes).fold(
-            Used::default(),
-            |sum, one| Used {
-                requests: sum.requests + one.requests,
-                read_units: sum.read_units + one.read_units,
-                write_units: sum.write_units + one.write_units,
-            },
-        )
-    };
-    (sum(false), sum(true))
+
+    /// Opens what is missing of `ahead` that are due in a day, and `due` whose reminder is due,
+    /// sweeps once, and returns what that used: reads, and writes.
+    async fn is_swept(&mut self, ahead: usize, due: usize) -> (Used, Used) {
+        let now = self.clock.now();
+        self.opens(ahead.saturating_sub(self.ahead), now + Duration::days(1)).await;
+        self.ahead = self.ahead.max(ahead);
+        self.opens(due, now - Duration::seconds(270)).await;
+        let environment = assembly::environment(&self.parts);
+        let sweeping = environment.store();
+        let plans = Configs::new(sweeping.clone());
+        plans.active(now).await.unwrap();
+        let meter = sweeping.meter().clone();
+        let (ids, bus) = (Ids::seeded(self.opened as u64), environment.bus());
+        let sweep = Sweep::new(sweeping, plans, self.clock.clone(), ids, bus, 1);
+        meter.take();
+        // The horizon is over, so that it does not wait for what comes next.
+        let report = sweep.handle(now - Duration::minutes(2)).await.unwrap();
+        assert_eq!(report.acted, due);
+        let by_request = meter.read();
+        let sum = |writes: bool| {
+            by_request.values().filter(|used| (used.write_units > 0.0) == writes).fold(
+                Used::default(),
+                |sum, one| Used {
+                    requests: sum.requests + one.requests,
+                    read_units: sum.read_units + one.read_units,
+                    write_units: sum.write_units + one.write_units,
+                },
+            )
+        };
+        (sum(false), sum(true))
+    }
 }
 
 #[tokio::test]
 async fn a_sweep_costs_what_is_due_and_nothing_of_what_is_open() {
-    let many = std::env::var("HANDOFF_OPEN").ok().and_then(|many| many.parse().ok());
-    let many = many.unwrap_or(OPEN);
-    let (few_reads, few_writes) = what_a_sweep_uses(0).await;
-    let (many_reads, many_writes) = what_a_sweep_uses(many).await;
-    println!("{DUE} due: {few_reads:?} {few_writes:?}; with {many} more open: {many_reads:?}");
-    assert_eq!(few_reads, many_reads, "reads grow with what is open");
-    assert_eq!(few_writes, many_writes);
-    // A hundred states a request; the index is asked before and after.
-    assert!(many_reads.requests <= 20, "{many_reads:?}");
-    let each = many_writes.write_units / DUE as f64;
-    assert!(each <= 8.0, "{each} write units a step");
+    let due = numbers("HANDOFF_DUE").map_or(DUE, |numbers| numbers[0]);
+    let many = numbers("HANDOFF_OPEN").unwrap_or_else(|| vec![OPEN]);
+    let mut crowd = Crowd::gather().await;
+    println!("   due    open   reads  read units a step  writes  write units a step");
+    let mut before = None;
+    for ahead in std::iter::once(0).chain(many) {
+        let (reads, writes) = crowd.is_swept(ahead, due).await;
+        let each = |units: f64| units / due as f64;
+        println!(
+            "{due:>6} {ahead:>7} {:>7} {:>18.2} {:>7} {:>19.2}",
+            reads.requests,
+            each(reads.read_units),
+            writes.requests,
+            each(writes.write_units),
+        );
+        // The index's eight shards are asked before and after; states are read a hundred at a time.
+        let readings = 2 * Store::due_shards() + due.div_ceil(100) as u64;
+        assert!(reads.requests <= readings + 3, "{reads:?} for {due}");
+        assert!(each(writes.write_units) <= 8.0, "{writes:?} for {due}");
+        let few = *before.get_or_insert((reads, writes));
+        assert_eq!(few, (reads, writes), "it grows with what is open: {ahead}");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_finds_no_end_gives_no_beat_and_the_next_one_goes_on() {
+    let mut crowd = Crowd::gather().await;
+    crowd.opens(3, crowd.clock.now() - Duration::seconds(270)).await;
+    let environment = assembly::environment(&crowd.parts);
+    let sweep = || {
+        let store = environment.store();
+        let (plans, clock) = (Configs::new(store.clone()), crowd.clock.clone());
+        Sweep::new(store, plans, clock, Ids::seeded(7), environment.bus(), 1)
+    };
+    let scheduled = crowd.clock.now() - Duration::minutes(2);
+    let ended = sweep().ending_after(0).handle(scheduled).await.unwrap_err();
+    assert!(matches!(ended, SweepError::Unfinished(0)), "{ended}");
+    assert_eq!(crowd.store.beats().await.unwrap().get("sweep"), None, "the silence is seen");
+    assert_eq!(sweep().handle(scheduled).await.unwrap().acted, 3);
+    assert!(crowd.store.beats().await.unwrap().contains_key("sweep"));
 }

@@ -13,7 +13,7 @@ use local::{
     sample::{ORGANISATION, PUBLIC_URL, Sender},
 };
 use runtime::{Clock, Environment, Ids};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::Store;
 
 /// What a world starts from.
@@ -24,9 +24,9 @@ pub struct Setting {
     pub organisation: String,
     /// What its ids are drawn from.
     pub seed: u64,
-    /// How many schedules run the sweep, each every minute.
-    pub sweeps: usize,
-    /// Which ticks of them are lost.
+    /// Which ticks of the sweep come twice, if any.
+    pub doubled: Option<fn(DateTime<Utc>) -> bool>,
+    /// Which of them are lost, doubled or not.
     pub lost: fn(DateTime<Utc>) -> bool,
 }
 
@@ -37,7 +37,7 @@ impl Default for Setting {
             at: time("2026-01-05T09:30:00Z"),
             organisation: ORGANISATION.to_owned(),
             seed: 1,
-            sweeps: 1,
+            doubled: None,
             lost: |_| false,
         }
     }
@@ -89,9 +89,12 @@ impl World {
             .await
             .expect("the configuration is good");
         let (mut functions, meters) = assembly::metered(&change(plain), &wiring);
-        let (sweep, lost) = (functions.sweep.clone(), setting.lost);
+        let Setting { lost, doubled, .. } = setting;
+        let sweep = functions.sweep.clone();
         functions.sweep = handler(move |event: EventBridgeEvent<Value>| {
-            let runs = !event.time.is_some_and(lost);
+            let is = |which: fn(DateTime<Utc>) -> bool| event.time.is_some_and(which);
+            let comes = event.detail["again"].is_null() || doubled.is_some_and(is);
+            let runs = comes && !is(lost);
             let run = runs.then(|| sweep(event));
             async move {
                 match run {
@@ -101,10 +104,11 @@ impl World {
             }
         });
         let mut schedules = assembly::schedules(&config);
-        for number in 1..setting.sweeps {
-            let again = schedules.iter().find(|one| one.function == ScheduledFunction::Sweep);
-            let again = again.expect("the sweep has a schedule").clone();
-            schedules.push(Schedule { name: format!("{}-{number}", again.name), ..again });
+        if doubled.is_some() {
+            let sweeps = schedules.iter().find(|one| one.function == ScheduledFunction::Sweep);
+            let sweeps = sweeps.expect("the sweep has a schedule").clone();
+            let (name, input) = (format!("{}-again", sweeps.name), json!({ "again": true }));
+            schedules.push(Schedule { name, input, ..sweeps });
         }
         let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
         let sender = Sender::new(PUBLIC_URL);

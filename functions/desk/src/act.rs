@@ -15,10 +15,10 @@ use crate::{
 use chrono::{DateTime, Utc};
 use domain::{
     Actor, AttemptId, Change, Commit, Config, Facts, Handoff, HandoffId, PersonId, Refusal,
-    SourceKey,
+    SourceKey, routing::Place,
 };
 use sha2::{Digest, Sha256};
-use store::{By, MemberRow, RepRow, Seen, StoreError, Stored, Write};
+use store::{By, Seen, StoreError, Stored, Write};
 
 /// How often a lost race is decided again.
 const TRIES: usize = 5;
@@ -91,7 +91,7 @@ impl Desk {
         deed: &Deed,
         handoff: &Handoff,
         config: &Config,
-    ) -> Result<(RepRow, MemberRow), StoreError> {
+    ) -> Result<Place, StoreError> {
         let Some((pool, rep)) = plan::concerned(deed, handoff, config) else {
             return Ok(Default::default());
         };

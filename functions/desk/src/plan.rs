@@ -15,11 +15,11 @@ use domain::{
     decide,
     decide::targets,
     handoff::Flag,
-    routing::{Candidate, Trace, turn},
+    routing::{Candidate, Place, Trace, turn},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
-use store::{MemberRow, RepRow, Stored};
+use store::Stored;
 
 /// Why a person asked for another owner, as history keeps it; their words are kept apart.
 const BY_REQUEST: &str = "a person asked for it";
@@ -33,7 +33,7 @@ pub(crate) struct Situation<'a> {
     /// The configurations.
     pub(crate) facts: Facts<'a>,
     /// How the rep stands whom the command concerns besides the handoff.
-    pub(crate) standing: (RepRow, MemberRow),
+    pub(crate) standing: Place,
     /// The time.
     pub(crate) now: DateTime<Utc>,
 }
@@ -140,7 +140,7 @@ impl Situation<'_> {
         let members = &self.facts.active.pools.get(pool)?.members;
         let member = members.iter().find(|member| member.rep == *rep)?;
         let turn = turn(member.weight);
-        (self.standing.1.position >= turn).then(|| (pool.clone(), rep.clone(), turn))
+        (self.standing.position >= turn).then(|| (pool.clone(), rep.clone(), turn))
     }
 
     fn give(&self, rep: &PersonId, by: PersonId) -> Result<Plan, Refused> {
@@ -179,10 +179,9 @@ impl Situation<'_> {
         if !person.active {
             return refused(format!("{} takes no handoffs now.", person.name));
         }
-        let (row, place) = &self.standing;
-        if row.absent(self.now) {
-            let until = row.absent_to.and_then(DateTime::from_timestamp_millis);
-            let until = until.map(|until| {
+        let place = &self.standing;
+        if place.is_away(self.now) {
+            let until = place.away.and_then(|(_, until)| until).map(|until| {
                 format!(" until {}", moment::absolute(until, config.organisation.timezone))
             });
             return refused(format!("{} is away{}.", person.name, until.unwrap_or_default()));
@@ -194,8 +193,10 @@ impl Situation<'_> {
             passed_over: None,
             position_before: place.position,
             position_after: place.position + turn(weight),
-            open: u32::try_from(row.open.max(0)).unwrap_or(u32::MAX),
+            open: place.open,
             capacity: person.capacity.unwrap_or(0),
+            // A person's word is not counted against the day.
+            daily: None,
         };
         Ok((pool.clone(), candidate))
     }
@@ -246,11 +247,11 @@ mod tests {
     fn check(
         handoff: Handoff,
         deed: &Deed,
-        (open, position): (i64, u64),
+        (open, position): (u32, u64),
         expected: impl FnOnce(Result<Plan, Refused>),
     ) {
         let (config, package) = (config(), Stored::new(package("Dana", "Acme")));
-        let standing = (RepRow { open, ..RepRow::default() }, MemberRow { position });
+        let standing = Place { open, position, ..Place::default() };
         let situation = Situation {
             handoff: &Stored::new(handoff),
             package: &package,
@@ -261,7 +262,7 @@ mod tests {
         expected(situation.decide(&"amara".into(), deed));
     }
 
-    fn refusal(deed: &Deed, standing: (i64, u64)) -> String {
+    fn refusal(deed: &Deed, standing: (u32, u64)) -> String {
         let mut said = String::new();
         check(handoff(), deed, standing, |plan| said = plan.unwrap_err().to_string());
         said

@@ -59,6 +59,7 @@ mod tests {
                 pool: None,
                 owner_before: None,
                 owner: None,
+                beside: None,
                 from: "marketing".into(),
                 sender: None,
                 source: "generic".into(),

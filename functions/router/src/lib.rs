@@ -4,16 +4,18 @@
 //! reads the handoff as it is now, so an event that comes twice or late finds nothing to do. Who is
 //! chosen, the rep's open count and the pool's rotation move in one transaction; a lost race is
 //! decided again on the new truth. When nobody can take it that is recorded, with why, and the
-//! pool's manager is told; the request stands, and the sweep brings it back.
-
-mod choice;
+//! pool's manager is told; the request stands, and the sweep brings it back, or sooner a place that
+//! becomes free: whoever waits longest for their clock is asked for then.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use choice::{Outcome, Situation};
-use domain::{Actor, AttemptId, Facts, HandoffId, Refusal, decide};
+use domain::{
+    Actor, AttemptId, Config, Facts, HandoffId, PersonId, PoolId, Refusal, decide,
+    routing::{Asking, Place, Places, Unread, Way, route},
+};
 use runtime::{Clock, Configs, Ids, configs::ConfigError};
 use serde::Deserialize;
-use store::{By, Store, StoreError, Write};
+use std::collections::BTreeMap;
+use store::{By, QueueKey, Store, StoreError, Write};
 
 /// How often a lost race is decided again before the queue is asked to bring it back later.
 const TRIES: usize = 12;
@@ -44,9 +46,23 @@ pub enum RouteError {
     Busy(HandoffId),
 }
 
+/// How many of those that wait are asked for again when a place becomes free.
+const WAITING_MAX: i32 = 5;
+
+/// The events by which a rep has a place more than before.
+pub const FREES_A_PLACE: [&str; 5] = [
+    "handoff.completed",
+    "handoff.recycled",
+    "handoff.cancelled",
+    "handoff.returned",
+    "handoff.reassigned",
+];
+
 /// A bus event as the queue carries it.
 #[derive(Deserialize)]
 struct Event {
+    #[serde(rename = "detail-type")]
+    kind: String,
     detail: Detail,
 }
 
@@ -78,7 +94,17 @@ impl Router {
     async fn take(&self, message: &SqsMessage) -> Result<(), RouteError> {
         let event: Event = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
         let cause = format!("{}:{}", event.detail.handoff, event.detail.version);
-        self.route(&event.detail.handoff, &cause).await
+        if !FREES_A_PLACE.contains(&event.kind.as_str()) {
+            return self.route(&event.detail.handoff, &cause).await;
+        }
+        // The index may be a moment old, and one that is no longer there asks for nobody.
+        for waiting in self.store.queue(&QueueKey::Unrouted, WAITING_MAX).await? {
+            match self.route(&waiting.id, &cause).await {
+                Err(RouteError::Store(StoreError::Missing { .. })) => {}
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// Gives one handoff an owner, or records that nobody can take it.
@@ -96,18 +122,17 @@ impl Router {
             let pinned = self.configs.version(handoff.config).await?;
             let facts = Facts { active: &active.config, pinned: &pinned.config };
 
-            let situation = Situation { handoff: &handoff, package: &package, now };
-            let asked = situation.pool(&active);
-            let standings = match asked.pool(&active.config) {
-                Some((id, pool)) => {
-                    let reps: Vec<_> = pool.members.iter().map(|one| one.rep.clone()).collect();
-                    self.store.standings(id, &reps).await?
-                }
-                None => Default::default(),
+            let asking = Asking {
+                handoff: &handoff,
+                package: &package,
+                config: &active.config,
+                rules: &active.rules,
+                now,
             };
-            let Outcome { command, taken } = situation.choose(asked, &active.config, &standings);
+            let way = self.way(asking).await?;
+            let taken = way.taken.clone();
 
-            let changes = match decide(&handoff, command, facts, now) {
+            let changes = match decide(&handoff, way.command(), facts, now) {
                 Ok(changes) => changes,
                 Err(Refusal::Nothing | Refusal::Stage { .. }) => return Ok(()),
                 Err(refusal) => {
@@ -128,5 +153,29 @@ impl Router {
             }
         }
         Err(RouteError::Busy(id.clone()))
+    }
+
+    /// Finds the way of a handoff, reading the places of a pool when they are asked for.
+    async fn way(&self, asking: Asking<'_>) -> Result<Way, RouteError> {
+        let mut places = Places::new();
+        loop {
+            match route(asking, &places) {
+                Ok(way) => return Ok(way),
+                Err(Unread(pool)) => {
+                    let read = self.places(&pool, asking.config).await?;
+                    places.insert(pool, read);
+                }
+            }
+        }
+    }
+
+    /// Reads how a pool's reps stand, and its manager.
+    async fn places(
+        &self,
+        pool: &PoolId,
+        config: &Config,
+    ) -> Result<BTreeMap<PersonId, Place>, RouteError> {
+        let reps: Vec<PersonId> = config.askable(pool).cloned().collect();
+        Ok(self.store.standings(pool, &reps).await?)
     }
 }

@@ -72,10 +72,7 @@ impl<'a> Due<'a> {
     ) -> Result<Self, Failure> {
         let kind = organisation.kind(&options.kind)?;
         let config = &organisation.config;
-        let pool = lead.and_then(|lead| {
-            let matching = lead.matching(config, (&options.kind, kind), options.at);
-            matching.won.map(|(_, pool, _)| pool)
-        });
+        let pool = lead.and_then(|lead| lead.pool(config, (&options.kind, kind), options.at));
         let meeting = options.meeting.or(lead.and_then(Lead::meeting_at));
         let targets = lead.map(|lead| lead.targets(config, (&options.kind, kind), options.at));
         let (times, targets) = ((options.at, meeting), targets.unwrap_or_default());

@@ -3,12 +3,12 @@
 use crate::{Failure, organisation::read_file};
 use chrono::{DateTime, Utc};
 use domain::{
-    Config, Handoff, HandoffId, JourneyId, Package, SourceEvent, SourceKey, TypeKey,
+    Config, Handoff, HandoffId, JourneyId, Package, PoolId, SourceEvent, SourceKey, TypeKey,
     config::{HandoffType, Source, SourceKind},
     decide::{Targets, targets},
     event::Occurrence,
     opening::Opening,
-    routing::{Match, Rules},
+    routing::{Asking, Rules, afresh, route},
     target,
 };
 use http::HeaderMap;
@@ -57,15 +57,18 @@ impl Lead {
         target::triggered(config, &self.event, at, None).map(|(key, _)| key.clone())
     }
 
-    /// Finds the pool the rules name for it, and why.
-    pub(crate) fn matching(
+    /// Finds the pool it would go to.
+    pub(crate) fn pool(
         &self,
         config: &Config,
         kind: (&TypeKey, &HandoffType),
         at: DateTime<Utc>,
-    ) -> Match {
+    ) -> Option<PoolId> {
         let (handoff, package) = self.opening(config, kind, at);
-        Rules::compile(config).matching(config, &handoff, &package, at)
+        let rules = Rules::compile(config);
+        let asking =
+            Asking { handoff: &handoff, package: &package, config, rules: &rules, now: at };
+        afresh(|places| route(asking, places)).trace.pool
     }
 
     /// Chooses the targets that conditions decide on for it.
@@ -80,7 +83,7 @@ impl Lead {
     }
 
     /// Makes the handoff it would open, before anybody has it.
-    fn opening(
+    pub(crate) fn opening(
         &self,
         config: &Config,
         kind: (&TypeKey, &HandoffType),

@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use domain::{
     Config, PersonId, PoolId, TypeKey,
-    config::{Member, Pool, Rule},
-    routing::{Candidate, Clause, Match, PassedOver, Standing, choose},
+    routing::{Asking, Clause, Rules, Trace, Way, afresh, lacking, route},
 };
 use runtime::Clock;
 use serde_json::{Value, json};
@@ -27,6 +26,9 @@ pub struct Options {
     /// The handoff type [default: the one the lead triggers]
     #[arg(long = "type", value_name = "KEY")]
     pub kind: Option<TypeKey>,
+    /// Say what would have to differ for this rep to get it
+    #[arg(long = "for", value_name = "REP")]
+    pub rep: Option<PersonId>,
     /// The configuration [default: the sample organisation]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -43,7 +45,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let organisation = Organisation::read(options.config.as_deref())?;
     let lead = Lead::read(&options.lead, &organisation.config)?;
     let at = options.at.unwrap_or_else(|| Clock::system().now());
-    let way = Way::of(&organisation, &lead, options.kind.as_ref(), at)?;
+    let wanted = (options.kind.as_ref(), options.rep.as_ref());
+    let way = Told::of(&organisation, &lead, wanted, at)?;
     match options.json {
         true => output::document(&way.document())?,
         false => output::say(&way.text())?,
@@ -51,15 +54,16 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(way.owner.is_none())))
 }
 
-/// The way a lead would go.
-struct Way<'a> {
+/// The way a lead would go, as it is told.
+struct Told<'a> {
     config: &'a Config,
     version: Option<u64>,
     kind: TypeKey,
     pool: Option<PoolId>,
     owner: Option<PersonId>,
     rules: Vec<Asked>,
-    candidates: Vec<Candidate>,
+    trace: Trace,
+    lacks: Option<(PersonId, Vec<String>)>,
 }
 
 /// A rule that was asked, with the clauses that were looked at.
@@ -69,24 +73,26 @@ struct Asked {
     clauses: Vec<Clause>,
 }
 
-impl<'a> Way<'a> {
+impl<'a> Told<'a> {
     fn of(
         organisation: &'a Organisation,
         lead: &Lead,
-        wanted: Option<&TypeKey>,
+        (wanted, rep): (Option<&TypeKey>, Option<&PersonId>),
         at: DateTime<Utc>,
     ) -> Result<Self, Failure> {
         let config = &organisation.config;
         let says = || Failure::TriggersNothing { event: lead.says().to_owned() };
         let kind = wanted.cloned().or_else(|| lead.triggers(config, at)).ok_or_else(says)?;
-        let matching = lead.matching(config, (&kind, organisation.kind(&kind)?), at);
-        let rules = asked(config, &kind, &matching);
-        let pool = matching.won.map(|(_, pool, _)| pool);
-        let found = pool.as_ref().and_then(|pool| config.pools.get(pool));
-        let choice = choose(&found.map(|pool| standings(config, pool)).unwrap_or_default());
-        let (owner, candidates) = (choice.chosen, choice.candidates);
+        let (handoff, package) = lead.opening(config, (&kind, organisation.kind(&kind)?), at);
+        let rules = Rules::compile(config);
+        let asking =
+            Asking { handoff: &handoff, package: &package, config, rules: &rules, now: at };
+        let Way { owner, trace, .. } = afresh(|places| route(asking, places));
+        let lacks = rep.map(|rep| (rep.clone(), afresh(|places| lacking(asking, places, rep))));
+        let pool = owner.as_ref().map(|(_, pool)| pool.clone()).or_else(|| trace.pool.clone());
+        let (owner, rules) = (owner.map(|(owner, _)| owner), asked(config, &trace));
         let version = organisation.version();
-        Ok(Self { config, version, kind, pool, owner, rules, candidates })
+        Ok(Self { config, version, kind, pool, owner, rules, trace, lacks })
     }
 
     fn won(&self) -> Option<&Asked> {
@@ -104,24 +110,20 @@ impl<'a> Way<'a> {
                 "clauses": asked.clauses.iter().map(clause).collect::<Vec<_>>(),
             })
         };
-        let candidate = |one: &Candidate| {
-            json!({
-                "rep": one.rep, "eligible": one.eligible(), "passed_over": one.passed_over,
-                "position_before": one.position_before, "position_after": one.position_after,
-                "open": one.open, "capacity": one.capacity,
-            })
-        };
-        json!({
+        let mut trace = self.trace.document();
+        trace["rules"] = self.rules.iter().map(rule).collect();
+        trace["config_version"] = json!(self.version);
+        let mut document = json!({
             "type": self.kind,
             "pool": self.pool,
             "owner": self.owner,
             "rule": self.won().map(|asked| &asked.rule),
-            "trace": {
-                "rules": self.rules.iter().map(rule).collect::<Vec<_>>(),
-                "candidates": self.candidates.iter().map(candidate).collect::<Vec<_>>(),
-                "config_version": self.version,
-            },
-        })
+            "trace": trace,
+        });
+        if let Some((rep, lacks)) = &self.lacks {
+            document["for"] = json!({ "rep": rep, "would_have_to_differ": lacks });
+        }
+        document
     }
 
     fn text(&self) -> String {
@@ -145,13 +147,30 @@ impl<'a> Way<'a> {
         if self.won().is_none() {
             text += "  none holds: it waits without an owner, and the manager is told\n";
         }
-        if !self.candidates.is_empty() {
+        if let Some(owner) = &self.trace.account_owner {
+            let why = owner.passed_over.map_or("gets it".to_owned(), |why| why.to_string());
+            let name = self.config.name_of(&owner.rep);
+            text += &format!("\nThe account is {name}'s ({}): {why}.\n", owner.because);
+        }
+        if !self.trace.skills.is_empty() {
+            let skills: Vec<&str> = self.trace.skills.iter().map(String::as_str).collect();
+            text += &format!("\nSkills asked for: {}.\n", skills.join(", "));
+        }
+        for tried in &self.trace.tried {
+            text += &format!("\nAsked before: {}.\n", tried.why);
+        }
+        if !self.trace.candidates.is_empty() {
             text += "\nReps, as if nobody had anything open or had had a turn:\n";
         }
-        for one in &self.candidates {
+        for one in &self.trace.candidates {
             let why = one.passed_over.map_or("gets it".to_owned(), |why| why.to_string());
             let (name, capacity) = (self.config.name_of(&one.rep), one.capacity);
             text += &format!("  {name:<18} {why:<20} may have {capacity} open\n");
+        }
+        if let Some((rep, lacks)) = &self.lacks {
+            text += &format!("\nFor {} to get it:\n", self.config.name_of(rep));
+            text += if lacks.is_empty() { "  nothing: they do\n" } else { "" };
+            lacks.iter().for_each(|sentence| text += &format!("  {sentence}\n"));
         }
         text
     }
@@ -159,39 +178,27 @@ impl<'a> Way<'a> {
 
 /// Lists the rules that were asked, in order; of one that does not hold, up to the clause that
 /// failed.
-fn asked(config: &Config, kind: &TypeKey, matching: &Match) -> Vec<Asked> {
-    let for_type = |rule: &&Rule| rule.types.is_empty() || rule.types.contains(kind);
-    let rules = config.rules.iter().filter(for_type);
-    let mut asked: Vec<_> = rules
-        .zip(&matching.failed)
-        .map(|(rule, failed)| {
-            let before = rule.when.iter().take_while(|expr| **expr != failed.clause.expr);
-            let held = |expr: &String| Clause { expr: expr.clone(), held: true, error: None };
-            let clauses = before.map(held).chain([failed.clause.clone()]).collect();
-            Asked { rule: rule.name.clone(), held: false, clauses }
-        })
-        .collect();
-    if let Some((rule, _, clauses)) = &matching.won {
-        asked.push(Asked { rule: rule.clone(), held: true, clauses: clauses.clone() });
-    }
-    asked
-}
-
-/// Lists a pool's members as they stand when nothing has happened yet.
-fn standings(config: &Config, pool: &Pool) -> Vec<Standing> {
-    let standing = |member: &Member| {
-        let person = config.people.get(&member.rep);
-        let active = person.is_some_and(|person| person.active);
-        Standing {
-            rep: member.rep.clone(),
-            weight: member.weight,
-            position: 0,
-            open: 0,
-            capacity: person.and_then(|person| person.capacity).unwrap_or(0),
-            ruled_out: (!active).then_some(PassedOver::Inactive),
-        }
+fn asked(config: &Config, trace: &Trace) -> Vec<Asked> {
+    let before = |rule: &str, failed: &Clause| -> Vec<Clause> {
+        let rule = config.rules.iter().find(|known| known.name == rule);
+        let clauses = rule.into_iter().flat_map(|rule| &rule.when);
+        let held = |expr: &String| Clause { expr: expr.clone(), held: true, error: None };
+        clauses.take_while(|expr| **expr != failed.expr).map(held).collect()
     };
-    pool.members.iter().map(standing).collect()
+    let failed = trace.failed.iter().map(|failed| Asked {
+        rule: failed.rule.clone(),
+        held: false,
+        clauses: before(&failed.rule, &failed.clause)
+            .into_iter()
+            .chain([failed.clause.clone()])
+            .collect(),
+    });
+    let won = trace.rule.iter().map(|rule| Asked {
+        rule: rule.clone(),
+        held: true,
+        clauses: trace.clauses.clone(),
+    });
+    failed.chain(won).collect()
 }
 
 #[cfg(test)]
@@ -208,7 +215,7 @@ mod tests {
         let lead = Lead::parse(&lead(country), &organisation.config).unwrap();
         let kind = kind.map(TypeKey::from);
         let at = DateTime::UNIX_EPOCH;
-        let way = Way::of(organisation, &lead, kind.as_ref(), at).unwrap();
+        let way = Told::of(organisation, &lead, (kind.as_ref(), None), at).unwrap();
         (way.document(), way.text())
     }
 
@@ -220,7 +227,7 @@ mod tests {
         let candidate = |rep: &str, passed_over: Value, position_after: u64| {
             json!({
                 "rep": rep, "eligible": true, "passed_over": passed_over, "position_before": 0,
-                "position_after": position_after, "open": 0, "capacity": 40,
+                "position_after": position_after, "open": 0, "capacity": 40, "daily": null,
             })
         };
         let expected = json!({
@@ -238,7 +245,9 @@ mod tests {
                     candidate("amara", Value::Null, 720_720),
                     candidate("ben", "not_their_turn".into(), 0),
                 ],
-                "config_version": null,
+                "config_version": null, "pool": "sdr_emea", "rule": "Inbound, everywhere else",
+                "account_owner": null, "by_hand": null, "otherwise": null, "skills": [],
+                "tried": [],
             },
         });
         assert_eq!(document, expected);

@@ -50,6 +50,7 @@ pub fn rules() -> Vec<Rule> {
     let routed = ["handoff.opened", "handoff.resubmitted", "handoff.routing_requested"];
     vec![
         rule("to-be-routed", &routed, "router"),
+        rule("places-freed", &router::FREES_A_PLACE, "router"),
         rule("to-be-settled", &["receipt.pending"], "intake"),
     ]
 }

@@ -223,6 +223,23 @@ impl Calendar {
         self.worked_between(Place::of(from), Place::of(to)) / SECOND_MS
     }
 
+    /// Returns the milliseconds of working time from `from` to `to`; none if `to` is not later.
+    pub(crate) fn between_ms(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
+        if to <= from { 0 } else { self.worked_between(Place::of(from), Place::of(to)) }
+    }
+
+    /// Returns the earliest instant by which that many milliseconds after `start` have been worked.
+    pub(crate) fn add_ms(&self, start: DateTime<Utc>, ms: i64) -> Option<DateTime<Utc>> {
+        let over = (SECOND_MS - ms % SECOND_MS) % SECOND_MS;
+        let end = self.add_seconds(start, (ms + over) / SECOND_MS)?;
+        let before = end - Duration::milliseconds(over);
+        match over - self.between_ms(before, end) {
+            0 => Some(before),
+            // That part of a second was worked at the end of the window before.
+            rest => instant(self.previous_working_ms(before.timestamp_millis())? - rest),
+        }
+    }
+
     /// Returns the windows that start on a day, counted from 1970-01-01.
     fn windows_on(&self, day: i64) -> &[Window] {
         let Some(date) = date(day) else { return &[] };

@@ -70,7 +70,9 @@ pub fn decide(
         Command::Assign { owner, pool, rule, trace } => {
             assign(handoff, (owner, pool, rule, trace), facts)
         }
-        Command::LeaveUnrouted { reason, trace } => unrouted(handoff, reason, trace, facts, now),
+        Command::LeaveUnrouted { reason, back_at, trace } => {
+            unrouted(handoff, (reason, back_at), trace, facts, now)
+        }
         Command::RequestRouting { pool, reason } => request(handoff, pool, reason, facts, now),
         Command::Accept { by } => accept(handoff, by, facts, now),
         Command::Touch { channel, at, by } => {
@@ -171,7 +173,7 @@ fn assign(
 
 fn unrouted(
     handoff: &Handoff,
-    reason: String,
+    (reason, back_at): (String, Option<DateTime<Utc>>),
     trace: Box<Trace>,
     facts: Facts<'_>,
     now: DateTime<Utc>,
@@ -184,7 +186,10 @@ fn unrouted(
     let pool = known.and_then(|routing| routing.pool.clone());
     let considered = trace.pool.as_ref().or(handoff.pool.as_ref());
     let told = facts.active.role(considered, "manager").cloned().into_iter().collect();
-    let routing = standing(handoff, &reason, pool, facts, now);
+    let mut routing = standing(handoff, &reason, pool, facts, now);
+    // Whoever comes back before the next try is asked as they come.
+    let back_at = back_at.filter(|back_at| *back_at > now);
+    routing.retry_at = back_at.map_or(routing.retry_at, |back_at| back_at.min(routing.retry_at));
     Ok(vec![Change::Unrouted { routing, told, trace }])
 }
 

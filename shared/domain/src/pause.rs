@@ -55,20 +55,10 @@ pub(crate) fn put_off(
         return at;
     }
     let Some(hours) = hours else { return at + (to - from) };
-    let left = hours.between(from, at);
-    let reached = |start| hours.add_seconds(start, left);
-    // Whole seconds are counted: what they leave of the last one is added, so that nothing is early.
-    match (reached(from), reached(to)) {
-        (Some(counted), Some(later)) => {
-            let rest = (at - counted).clamp(Duration::zero(), SECOND);
-            // With no time left to work, waiting for a window's start is waiting for it still.
-            (later + rest).max(at)
-        }
-        _ => at + (to - from),
-    }
+    // With no time left to work, waiting for a window's start is waiting for it still.
+    let later = hours.add_ms(to, hours.between_ms(from, at));
+    later.map_or(at + (to - from), |later| later.max(at))
 }
-
-const SECOND: Duration = Duration::seconds(1);
 
 #[cfg(test)]
 mod tests {

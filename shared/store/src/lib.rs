@@ -37,7 +37,7 @@ pub use lists::{Due, Lead, QueueKey, QueueRow};
 pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};
 pub use receipts::{Receipt, ReceiptKind};
-pub use roster::{MemberRow, RepRow};
+pub use roster::RepRow;
 pub use rows::Stored;
 pub use seen::Seen;
 pub use table::create_table;

@@ -7,7 +7,10 @@ use crate::{
     keys::{self, Key},
     transaction::{Change as RowChange, Guard, Transaction},
 };
-use domain::{HandoffId, PersonId, PoolId, routing::Candidate};
+use domain::{
+    HandoffId, PersonId, PoolId,
+    routing::{Candidate, Daily},
+};
 
 impl Store {
     /// Moves open counts and the rotation when the owner changes, and frees the claim when it ends.
@@ -70,6 +73,9 @@ impl Store {
                 _ => "attribute_not_exists(#open) OR #open < :capacity",
             });
             change.values.push((":capacity", number(candidate.capacity)));
+            if let Some(daily) = candidate.daily {
+                change = count_the_day(change, candidate.capacity, daily);
+            }
         }
         transaction.update(self, Guard::Capacity(rep.clone()), &keys::rep(rep), change)
     }
@@ -166,4 +172,29 @@ impl Store {
         };
         transaction.update(self, Guard::Changed, claim, change)
     }
+}
+
+/// Counts a place for its day too, and only while the day has room: a day that was not counted yet
+/// begins at one.
+fn count_the_day(mut change: RowChange<'_>, capacity: u32, daily: Daily) -> RowChange<'_> {
+    change.names.extend([("#day", "day"), ("#taken", "taken")]);
+    change.values.push((":day", text(daily.day.to_string())));
+    (change.update, change.condition) = match (daily.taken, capacity) {
+        (_, 0) => (change.update, change.condition),
+        (0, _) => (
+            "ADD #open :more SET #day = :day, #taken = :more",
+            Some(
+                "(attribute_not_exists(#open) OR #open < :capacity) \
+                 AND (attribute_not_exists(#day) OR #day <> :day)",
+            ),
+        ),
+        (_, _) => {
+            change.values.push((":most", number(daily.most)));
+            (
+                "ADD #open :more, #taken :more",
+                Some("#open < :capacity AND #day = :day AND #taken < :most"),
+            )
+        }
+    };
+    change
 }

@@ -7,8 +7,8 @@ use crate::{
     keys,
 };
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use chrono::{DateTime, Utc};
-use domain::{PersonId, PoolId};
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{PersonId, PoolId, routing::Place};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -24,22 +24,33 @@ pub struct RepRow {
     /// Until when, in milliseconds.
     #[serde(default)]
     pub absent_to: Option<i64>,
+    /// The last day on which they were given a handoff, where that is limited by the day.
+    #[serde(default)]
+    pub day: Option<NaiveDate>,
+    /// How many on it.
+    #[serde(default)]
+    pub taken: u32,
 }
 
 impl RepRow {
-    /// Tells whether they are away at an instant.
-    pub fn absent(&self, now: DateTime<Utc>) -> bool {
-        let now = now.timestamp_millis();
-        self.absent_from.is_some_and(|from| from <= now) && self.absent_to.is_none_or(|to| now < to)
+    /// Tells how they stand as a member of a pool.
+    pub fn place(&self, position: u64) -> Place {
+        let time = |at: Option<i64>| at.and_then(DateTime::from_timestamp_millis);
+        Place {
+            open: u32::try_from(self.open.max(0)).unwrap_or(u32::MAX),
+            away: time(self.absent_from).map(|from| (from, time(self.absent_to))),
+            taken: self.day.map(|day| (day, self.taken)),
+            position,
+        }
     }
 }
 
 /// A member's row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct MemberRow {
+#[derive(Default, Deserialize)]
+struct MemberRow {
     /// Their place in the rotation.
     #[serde(default)]
-    pub position: u64,
+    position: u64,
 }
 
 impl Store {
@@ -52,17 +63,18 @@ impl Store {
         &self,
         pool: &PoolId,
         reps: &[PersonId],
-    ) -> Result<BTreeMap<PersonId, (RepRow, MemberRow)>, StoreError> {
+    ) -> Result<BTreeMap<PersonId, Place>, StoreError> {
         let wanted = reps.iter().flat_map(|rep| [keys::rep(rep), keys::member(pool, rep)]);
         let mut found = self.get_many_lately(wanted).await?;
         let mut standings = BTreeMap::new();
         for rep in reps {
             let row = found.remove(&keys::rep(rep));
-            let row = row.map(|item| from_item("rep", item)).transpose()?.unwrap_or_default();
+            let row = row.map(|item| from_item("rep", item)).transpose()?;
             let member = found.remove(&keys::member(pool, rep));
-            let member =
-                member.map(|item| from_item("member", item)).transpose()?.unwrap_or_default();
-            standings.insert(rep.clone(), (row, member));
+            let member = member.map(|item| from_item("member", item)).transpose()?;
+            let (row, member): (RepRow, MemberRow) =
+                (row.unwrap_or_default(), member.unwrap_or_default());
+            standings.insert(rep.clone(), row.place(member.position));
         }
         Ok(standings)
     }

@@ -4,7 +4,10 @@ use super::{
     POOL, TURN, assigned, assigning, at, candidate, change, changing, completed, fresh, lead, open,
     routing, standing,
 };
-use domain::{Change, HandoffId, PersonId, Stage};
+use domain::{
+    Change, HandoffId, PersonId, Stage,
+    routing::{Candidate, Daily},
+};
 use store::{RepRow, Store, StoreError};
 
 /// Takes a turn until it is taken or there is no place; tells whether it was.
@@ -161,9 +164,36 @@ async fn an_absence_is_kept_beside_the_count() {
     let rows = store.reps(&[amara.clone(), ben.clone()]).await.unwrap();
     assert_eq!(rows[&ben], RepRow::default());
     assert_eq!(rows[&amara].open, 1);
-    let away: Vec<bool> = [9, 10, 19, 20].map(|second| rows[&amara].absent(at(second))).to_vec();
+    let place = rows[&amara].place(0);
+    let away: Vec<bool> = [9, 10, 19, 20].map(|second| place.is_away(at(second))).to_vec();
     assert_eq!(away, [false, true, true, false]);
     store.set_absence(&amara, None).await.unwrap();
     let rows = store.reps(std::slice::from_ref(&amara)).await.unwrap();
     assert_eq!(rows[&amara], RepRow { open: 1, ..RepRow::default() });
+}
+
+#[tokio::test]
+async fn a_days_places_are_counted_with_the_days_handoffs_and_begin_anew() {
+    let (store, _parts) = fresh().await;
+    let (amara, monday) = (PersonId::from("amara"), at(0).date_naive());
+    let tuesday = monday.succ_opt().unwrap();
+    let give = async |name: &str, day, taken| {
+        let handoff = open(&store, &lead(name)).await;
+        let (_, position) = standing(&store, "amara").await;
+        let daily = Some(Daily { day, taken, most: 2 });
+        let candidate = Candidate { daily, ..candidate("amara", position, 40) };
+        let change = assigned(&handoff, &amara);
+        let write = changing(&handoff, change, name).takes_turn(POOL.into(), candidate);
+        store.commit(write).await.map(|_| ())
+    };
+    let taken = async || store.reps(std::slice::from_ref(&amara)).await.unwrap()[&amara].clone();
+    give("one", monday, 0).await.unwrap();
+    let late = give("two", monday, 0).await;
+    assert!(matches!(late, Err(StoreError::Full(_))), "another was first on this day: {late:?}");
+    give("three", monday, 1).await.unwrap();
+    let third = give("four", monday, 2).await;
+    assert!(matches!(third, Err(StoreError::Full(_))), "{third:?}");
+    assert_eq!((taken().await.day, taken().await.taken), (Some(monday), 2));
+    give("five", tuesday, 0).await.unwrap();
+    assert_eq!((taken().await.day, taken().await.taken, taken().await.open), (Some(tuesday), 1, 3));
 }

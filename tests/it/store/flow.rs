@@ -126,10 +126,10 @@ async fn wrongs(world: &World) -> Vec<String> {
     expect(folded(&history) == handoff, "history folds to something else".to_owned());
 
     let reps: Vec<PersonId> = CONFIG.people.keys().cloned().collect();
-    for (rep, (row, member)) in store.standings(&POOL.into(), &reps).await.unwrap() {
+    for (rep, place) in store.standings(&POOL.into(), &reps).await.unwrap() {
         let has = handoff.owner.as_ref() == Some(&rep);
-        expect(row.open == i64::from(has), format!("{rep} counts {} open", row.open));
-        let turns = member.position / TURN;
+        expect(place.open == u32::from(has), format!("{rep} counts {} open", place.open));
+        let turns = place.position / TURN;
         expect(turns == u64::from(has), format!("{rep} took {turns} turns"));
     }
     let claim = store.claim_of(&handoff.lane, &handoff.claim).await.unwrap();

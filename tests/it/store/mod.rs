@@ -24,7 +24,7 @@ use domain::{
     config,
     decide::{Targets, start_clocks},
     handoff::Routing,
-    routing::Candidate,
+    routing::{Candidate, Place},
     subject::{ObjectKind, Reference, Subject},
 };
 use local::{Parts, Setup, assembly, sample::ORGANISATION};
@@ -170,9 +170,14 @@ fn opening(handoff: &Handoff, attempt: &str) -> (Write, Opening) {
 
 /// Opens a handoff whose event has not been seen.
 pub(crate) async fn open(store: &Store, handoff: &Handoff) -> Stored<Handoff> {
+    put(store, handoff).await;
+    store.handoff(&handoff.id).await.unwrap()
+}
+
+/// Opens a handoff that nobody reads yet.
+pub(crate) async fn put(store: &Store, handoff: &Handoff) {
     let (write, rest) = opening(handoff, &format!("open-{}", handoff.id));
     store.commit_opening(write, rest).await.unwrap();
-    store.handoff(&handoff.id).await.unwrap()
 }
 
 /// A rep as the rotation chose them.
@@ -184,6 +189,7 @@ fn candidate(rep: &str, before: u64, capacity: u32) -> Candidate {
         position_after: before + TURN,
         open: 0,
         capacity,
+        daily: None,
     }
 }
 
@@ -224,8 +230,8 @@ fn completed() -> Change {
 async fn standing(store: &Store, rep: &str) -> (i64, u64) {
     let rep = PersonId::from(rep);
     let standings = store.standings(&POOL.into(), std::slice::from_ref(&rep)).await.unwrap();
-    let (row, member) = &standings[&rep];
-    (row.open, member.position)
+    let Place { open, position, .. } = standings[&rep];
+    (i64::from(open), position)
 }
 
 /// Reads every shard of the due index.

@@ -50,7 +50,7 @@ fn document(sheet: &Sheet) -> Value {
         ("completeness".to_owned(), completeness.percent.into()),
         ("missing".to_owned(), completeness.missing.into()),
         ("timeline".to_owned(), timeline.into()),
-        ("trace".to_owned(), sheet.trace().map(trace).unwrap_or_default()),
+        ("trace".to_owned(), sheet.trace().map(Trace::document).unwrap_or_default()),
     ]);
     document.into()
 }
@@ -151,42 +151,6 @@ fn entry(commit: &Commit, words: Words<'_>) -> Value {
     entry
 }
 
-/// Shows why an owner was chosen: the rules that did not match, the one that did, and how each rep
-/// stood.
-pub(crate) fn trace(trace: &Trace) -> Value {
-    let mut rules: Vec<Value> = trace
-        .failed
-        .iter()
-        .map(|failed| json!({ "rule": failed.rule, "held": false, "clauses": [failed.clause] }))
-        .collect();
-    if let Some(rule) = &trace.rule {
-        rules.push(json!({ "rule": rule, "held": true, "clauses": trace.clauses }));
-    }
-    let candidates: Vec<Value> = trace
-        .candidates
-        .iter()
-        .map(|candidate| {
-            json!({
-                "rep": candidate.rep,
-                "eligible": candidate.eligible(),
-                "passed_over": candidate.passed_over,
-                "position_before": candidate.position_before,
-                "position_after": candidate.position_after,
-                "open": candidate.open,
-                "capacity": candidate.capacity,
-            })
-        })
-        .collect();
-    json!({
-        "pool": trace.pool,
-        "rule": trace.rule,
-        "by_hand": trace.by_hand,
-        "rules": rules,
-        "candidates": candidates,
-        "config_version": trace.config_version,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,15 +186,16 @@ mod tests {
             position_after: 1,
             open: 2,
             capacity: 40,
+            daily: None,
         };
-        let shown = trace(&Trace {
+        let shown = Trace::document(&Trace {
             config_version: 3,
             pool: Some("sdr_emea".into()),
             rule: Some("Europe".to_owned()),
             clauses: vec![clause(true)],
             failed: vec![RuleFailed { rule: "Americas".to_owned(), clause: clause(false) }],
             candidates: vec![candidate("amara", None), candidate("ben", Some(PassedOver::Absent))],
-            by_hand: None,
+            ..Trace::default()
         });
         assert_eq!(shown["rules"][0]["held"], false);
         assert_eq!(shown["rules"][1]["clauses"][0]["held"], true);

@@ -115,6 +115,7 @@ mod tests {
             position_after: after,
             open: 3,
             capacity: 40,
+            daily: None,
         }
     }
 

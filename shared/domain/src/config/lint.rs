@@ -3,6 +3,7 @@
 
 mod beside;
 mod clocks;
+mod roster;
 
 use super::{load::Reader, model::*, types::*};
 use crate::{event::names, routing::Rules};
@@ -12,9 +13,11 @@ use toml::de::DeTable;
 pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Reader<'a>) {
     let mut lint = Lint { config, document, reader };
     lint.organisation();
+    lint.people();
     lint.pools();
     lint.types();
     lint.rules();
+    lint.skills();
     lint.sources();
 }
 
@@ -60,34 +63,6 @@ impl Lint<'_, '_> {
         if chrono::NaiveTime::parse_from_str(&organisation.digest_at, "%H:%M").is_err() {
             let message = format!("`{}` is no time of day.", organisation.digest_at);
             self.report(&["organisation", "digest_at"], "wrong-time", message, "Write 07:30.");
-        }
-    }
-
-    fn pools(&mut self) {
-        for (id, pool) in &self.config.pools {
-            let id = id.as_str();
-            for (role, person) in &pool.roles {
-                self.person(&["pools", id, "roles", role], person.as_str());
-            }
-            if let Some(calendar) = &pool.calendar {
-                self.calendar(&["pools", id, "calendar"], calendar.as_str());
-            }
-            for (index, member) in pool.members.iter().enumerate() {
-                let index = index.to_string();
-                let path = ["pools", id, "members", &index, "rep"];
-                self.person(&path, member.rep.as_str());
-                let known = self.config.people.get(&member.rep);
-                if known.is_some_and(|person| person.capacity.is_none()) {
-                    let message = format!("`{}` has no capacity.", member.rep);
-                    let help = "Give them `capacity = 20`, or take them out of the pool.";
-                    self.report(&path, "no-capacity", message, help);
-                }
-                if member.weight == 0 {
-                    let message = format!("`{}` has no weight.", member.rep);
-                    let help = "Write 1 or more, or take them out of the pool.";
-                    self.report(&path, "no-weight", message, help);
-                }
-            }
         }
     }
 

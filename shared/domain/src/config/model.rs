@@ -6,6 +6,7 @@ use crate::{
     ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
     span::Span,
 };
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,6 +68,16 @@ pub struct Person {
     pub timezone: Option<Tz>,
     /// How many handoffs they may have open over all pools; people without one take no handoffs.
     pub capacity: Option<u32>,
+    /// How many handoffs they may be given on one of the organisation's days; none means any
+    /// number.
+    pub capacity_per_day: Option<u32>,
+    /// What they can do that others cannot: a product, a language, a segment.
+    #[serde(default)]
+    pub skills: Vec<String>,
+    /// Their working hours, for pools that want somebody on shift; none means the pool's.
+    pub calendar: Option<CalendarKey>,
+    /// The first day on which they take handoffs.
+    pub starts: Option<NaiveDate>,
     /// Whether they take part at all.
     #[serde(default = "yes")]
     pub active: bool,
@@ -82,11 +93,44 @@ pub struct Pool {
     pub team: String,
     /// Its working time.
     pub calendar: Option<CalendarKey>,
+    /// Whether only reps who work at that time are given handoffs.
+    #[serde(default)]
+    pub on_shift: bool,
+    /// Who is asked, in this order, when none of its reps can take one.
+    #[serde(default)]
+    pub otherwise: Vec<Otherwise>,
     /// Who answers for it, by role, such as `manager` and `director`.
     #[serde(default)]
     pub roles: BTreeMap<String, PersonId>,
     /// Its reps.
     pub members: Vec<Member>,
+}
+
+/// Who is asked when none of a pool's reps can take a handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Otherwise {
+    /// Whoever comes on shift first.
+    NextOnShift,
+    /// Another pool, whatever its reps' skills; written `pool:NAME`.
+    Pool(PoolId),
+    /// The pool's manager.
+    Manager,
+}
+
+impl TryFrom<String> for Otherwise {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match (text.as_str(), text.strip_prefix("pool:")) {
+            ("next_on_shift", _) => Ok(Self::NextOnShift),
+            ("manager", _) => Ok(Self::Manager),
+            (_, Some(pool)) => Ok(Self::Pool(pool.into())),
+            _ => Err(format!(
+                "`{text}` is nobody to ask: write `next_on_shift`, `pool:NAME` or `manager`"
+            )),
+        }
+    }
 }
 
 /// A rep's place in a pool.
@@ -132,6 +176,9 @@ pub struct Rule {
     /// CEL clauses over `lead`, `account`, `handoff` and `now`.
     #[serde(default)]
     pub when: Vec<String>,
+    /// What a rep must be able to do.
+    #[serde(default)]
+    pub skills: Vec<String>,
     /// The pool it names.
     pub pool: PoolId,
 }
@@ -215,6 +262,15 @@ impl Config {
             .filter(|person| self.people.get(*person).is_some_and(|person| person.active))
     }
 
+    /// Lists whom a pool may give a handoff to: its reps, and its manager where they are asked
+    /// otherwise.
+    pub fn askable<'a>(&'a self, id: &'a PoolId) -> impl Iterator<Item = &'a PersonId> {
+        let pool = self.pools.get(id);
+        let steps_in = pool.is_some_and(|pool| pool.otherwise.contains(&Otherwise::Manager));
+        let manager = self.role(Some(id), "manager").filter(|_| steps_in);
+        pool.into_iter().flat_map(|pool| &pool.members).map(|member| &member.rep).chain(manager)
+    }
+
     /// Finds the person with a work address.
     pub fn person_by_email(&self, address: &str) -> Option<&PersonId> {
         let address = address.trim();
@@ -238,8 +294,17 @@ impl Config {
     }
 
     /// Tells the local day of an instant in the organisation's zone.
-    pub fn day_of(&self, at: chrono::DateTime<chrono::Utc>) -> chrono::NaiveDate {
+    pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.organisation.timezone).date_naive()
+    }
+
+    /// Finds when one of the organisation's days begins.
+    pub fn start_of(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        let zone = self.organisation.timezone;
+        // Where a clock that changes leaves out midnight, the day begins an hour later.
+        let hours = (0..3).filter_map(|hour| day.and_hms_opt(hour, 0, 0));
+        let mut starts = hours.filter_map(|local| zone.from_local_datetime(&local).earliest());
+        starts.next().map(|start| start.to_utc())
     }
 }
 

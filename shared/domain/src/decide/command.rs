@@ -27,6 +27,8 @@ pub enum Command {
     LeaveUnrouted {
         /// Why.
         reason: String,
+        /// When somebody may be there who is not now.
+        back_at: Option<DateTime<Utc>>,
         /// What was considered.
         trace: Box<Trace>,
     },

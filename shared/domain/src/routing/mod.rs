@@ -4,11 +4,19 @@
 //! rotation within capacity. Both are functions of what was read, and the trace names what was
 //! read: running it again gives the same bytes.
 
+mod account;
+mod lacking;
+mod place;
 mod rotation;
 mod rules;
 mod trace;
+mod way;
 
+pub use account::account_owner;
+pub use lacking::lacking;
+pub use place::{Daily, Place, Places};
 pub use rotation::{Choice, Standing, TURN, choose, turn};
 pub(crate) use rules::clause_fault;
-pub use rules::{Fault, Match, Rules, hold};
-pub use trace::{Candidate, Clause, PassedOver, RuleFailed, Trace};
+pub use rules::{Fault, Match, Rules, Won, hold};
+pub use trace::{AccountOwner, Candidate, Clause, PassedOver, RuleFailed, Trace, Tried};
+pub use way::{Asking, Unread, Way, afresh, route};

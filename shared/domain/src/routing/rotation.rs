@@ -6,7 +6,10 @@
 //! was away, new or at capacity; it is raised to the bound before choosing, so that nobody is
 //! flooded on coming back and nobody need record when they left.
 
-use super::trace::{Candidate, PassedOver};
+use super::{
+    place::Daily,
+    trace::{Candidate, PassedOver},
+};
 use crate::ids::PersonId;
 
 /// One whole turn of weight 1; divisible by every weight up to 16, so that those positions are
@@ -26,6 +29,8 @@ pub struct Standing {
     pub open: u32,
     /// How many they may have open.
     pub capacity: u32,
+    /// What they were given today, where that is limited.
+    pub daily: Option<Daily>,
     /// What rules them out, apart from capacity.
     pub ruled_out: Option<PassedOver>,
 }
@@ -48,7 +53,8 @@ pub fn turn(weight: u32) -> u64 {
 pub fn choose(members: &[Standing]) -> Choice {
     let passed = |member: &Standing| {
         let full = (member.open >= member.capacity).then_some(PassedOver::AtCapacity);
-        member.ruled_out.or(full)
+        let day_full = member.daily.is_some_and(|daily| daily.taken >= daily.most);
+        member.ruled_out.or(full).or(day_full.then_some(PassedOver::DayFull))
     };
     let eligible: Vec<&Standing> =
         members.iter().filter(|member| passed(member).is_none()).collect();
@@ -75,6 +81,7 @@ pub fn choose(members: &[Standing]) -> Choice {
             },
             open: member.open,
             capacity: member.capacity,
+            daily: member.daily,
         }
     };
     Choice { candidates: members.iter().map(candidate).collect(), chosen }
@@ -92,6 +99,7 @@ mod tests {
             position: 0,
             open: 0,
             capacity: 1_000_000,
+            daily: None,
             ruled_out: None,
         }
     }

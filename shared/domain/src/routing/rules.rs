@@ -14,6 +14,7 @@ use crate::{
 use cel::{Context, Program, Value};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
 
 /// A configuration's routing rules, ready to be asked.
 pub struct Rules {
@@ -24,6 +25,7 @@ struct Compiled {
     name: String,
     types: Vec<TypeKey>,
     pool: PoolId,
+    skills: BTreeSet<String>,
     clauses: Vec<(String, Option<Program>)>,
 }
 
@@ -43,9 +45,22 @@ pub struct Fault {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Match {
     /// The rule and the pool it names, with its clauses; none when no rule matched.
-    pub won: Option<(String, PoolId, Vec<Clause>)>,
+    pub won: Option<Won>,
     /// The rules before it.
     pub failed: Vec<RuleFailed>,
+}
+
+/// The rule that matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Won {
+    /// Its name.
+    pub rule: String,
+    /// The pool it names.
+    pub pool: PoolId,
+    /// Its clauses.
+    pub clauses: Vec<Clause>,
+    /// The skills it asks for.
+    pub skills: BTreeSet<String>,
 }
 
 impl Rules {
@@ -56,6 +71,7 @@ impl Rules {
             name: rule.name.clone(),
             types: rule.types.clone(),
             pool: rule.pool.clone(),
+            skills: rule.skills.iter().map(|skill| skill.to_lowercase()).collect(),
             clauses: rule
                 .when
                 .iter()
@@ -93,8 +109,9 @@ impl Rules {
                 }
                 last => {
                     clauses.extend(last);
-                    let won = Some((rule.name.clone(), rule.pool.clone(), clauses));
-                    return Match { won, failed };
+                    let (name, pool) = (rule.name.clone(), rule.pool.clone());
+                    let won = Won { rule: name, pool, clauses, skills: rule.skills.clone() };
+                    return Match { won: Some(won), failed };
                 }
             }
         }

@@ -1,8 +1,10 @@
 //! Why an owner was chosen, small enough to be stored with every assignment.
 
+use super::place::Daily;
 use crate::ids::{PersonId, PoolId};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fmt};
 
 /// One clause and whether it held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,10 +33,18 @@ pub struct RuleFailed {
 pub enum PassedOver {
     /// They take no handoffs now.
     Inactive,
+    /// They have not begun yet.
+    NotStarted,
     /// They are away.
     Absent,
+    /// They do not work at this time.
+    OffShift,
+    /// They do not have every skill that is asked for.
+    LacksSkill,
     /// They have as many open as they may.
     AtCapacity,
+    /// They were given as many today as they may.
+    DayFull,
     /// They had this one and missed it.
     HadIt,
     /// It was somebody else's turn.
@@ -45,8 +55,12 @@ impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Inactive => "takes no handoffs now",
+            Self::NotStarted => "has not begun yet",
             Self::Absent => "is away",
+            Self::OffShift => "is not on shift",
+            Self::LacksSkill => "lacks a skill",
             Self::AtCapacity => "is at capacity",
+            Self::DayFull => "had enough today",
             Self::HadIt => "had it and missed it",
             Self::NotTheirTurn => "not their turn",
         })
@@ -69,6 +83,9 @@ pub struct Candidate {
     pub open: u32,
     /// How many they may have open.
     pub capacity: u32,
+    /// What they were given today, where that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily: Option<Daily>,
 }
 
 impl Candidate {
@@ -76,6 +93,35 @@ impl Candidate {
     pub fn eligible(&self) -> bool {
         matches!(self.passed_over, None | Some(PassedOver::NotTheirTurn))
     }
+
+    fn document(&self) -> Value {
+        json!({
+            "rep": self.rep, "eligible": self.eligible(), "passed_over": self.passed_over,
+            "position_before": self.position_before, "position_after": self.position_after,
+            "open": self.open, "capacity": self.capacity, "daily": self.daily,
+        })
+    }
+}
+
+/// The owner of the lead's account, who is asked before the rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountOwner {
+    /// Who.
+    pub rep: PersonId,
+    /// How that is known, in words.
+    pub because: String,
+    /// Why not them; none when they got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<PassedOver>,
+}
+
+/// A pool in which nobody could take it, so that another was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Which.
+    pub pool: PoolId,
+    /// Why nobody there, in words.
+    pub why: String,
 }
 
 /// Why an owner was chosen, or why nobody was.
@@ -95,6 +141,18 @@ pub struct Trace {
     /// Why the rules before it did not match.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<RuleFailed>,
+    /// The skills the rule asks for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub skills: BTreeSet<String>,
+    /// The owner of the lead's account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_owner: Option<AccountOwner>,
+    /// The pools that were asked before this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
+    /// Why it is not the rotation's choice, where it is not: `next_on_shift` or `manager`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
     /// The pool's reps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
@@ -119,5 +177,29 @@ impl Trace {
             self.candidates.truncate(MOST_TRACED);
         }
         self
+    }
+
+    /// Shows it as JSON, in the names of the contract.
+    pub fn document(&self) -> Value {
+        let failed = self
+            .failed
+            .iter()
+            .map(|one| json!({ "rule": one.rule, "held": false, "clauses": [one.clause] }));
+        let won = self
+            .rule
+            .iter()
+            .map(|rule| json!({ "rule": rule, "held": true, "clauses": self.clauses }));
+        json!({
+            "pool": self.pool,
+            "rule": self.rule,
+            "by_hand": self.by_hand,
+            "account_owner": self.account_owner,
+            "skills": self.skills,
+            "tried": self.tried,
+            "otherwise": self.otherwise,
+            "rules": failed.chain(won).collect::<Vec<_>>(),
+            "candidates": self.candidates.iter().map(Candidate::document).collect::<Vec<_>>(),
+            "config_version": self.config_version,
+        })
     }
 }

@@ -10,6 +10,9 @@
 use super::*;
 use chrono::Offset;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::fmt::Debug;
+
+mod pauses;
 
 /// The minutes before and after a change that the oracle walks.
 const BEFORE: i64 = 2 * 1440;
@@ -174,8 +177,17 @@ fn changes(zone: Tz) -> Vec<DateTime<Utc>> {
     changes
 }
 
+/// Compares what is drawn around a change with the oracle; tells how many cases there were.
+trait Compare<D>: Fn(Tz, DateTime<Utc>, &D) -> Result<usize, TestCaseError> + Sync {}
+
+impl<D, F: Fn(Tz, DateTime<Utc>, &D) -> Result<usize, TestCaseError> + Sync> Compare<D> for F {}
+
 /// Compares draws around one instant; a failure is shrunk and told.
-fn prove(zone: Tz, around: DateTime<Utc>, draws: usize) -> usize {
+fn prove<S: Strategy<Value: Debug>>(
+    (zone, around): (Tz, DateTime<Utc>),
+    (strategy, draws): (S, usize),
+    compare: &impl Compare<S::Value>,
+) -> usize {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&around.timestamp().to_le_bytes());
     let config =
@@ -183,7 +195,7 @@ fn prove(zone: Tz, around: DateTime<Utc>, draws: usize) -> usize {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let asked = std::cell::Cell::new(0);
-    let proved = runner.run(&any_draw(), |draw| {
+    let proved = runner.run(&strategy, |draw| {
         asked.set(asked.get() + compare(zone, around, &draw)?);
         Ok(())
     });
@@ -194,8 +206,11 @@ fn prove(zone: Tz, around: DateTime<Utc>, draws: usize) -> usize {
     }
 }
 
-#[test]
-fn every_change_of_every_zones_clocks_is_as_the_oracle_walks_it() {
+/// Compares draws, each with its questions, around every change of every zone's clocks.
+fn everywhere<S: Strategy<Value: Debug>>(
+    strategy: impl Fn() -> S + Sync,
+    compare: impl Compare<S::Value>,
+) {
     let begun = std::time::Instant::now();
     let scenes: Vec<(Tz, DateTime<Utc>)> = chrono_tz::TZ_VARIANTS
         .iter()
@@ -206,7 +221,7 @@ fn every_change_of_every_zones_clocks_is_as_the_oracle_walks_it() {
     let wanted: usize = asked_for.map_or(CASES_MIN, |cases| cases.parse().unwrap());
     let draws = wanted.div_ceil(scenes.len() * QUESTIONS).max(1);
     let prove_some = |scenes: &[(Tz, DateTime<Utc>)]| -> usize {
-        scenes.iter().map(|(zone, change)| prove(*zone, *change, draws)).sum()
+        scenes.iter().map(|scene| prove(*scene, (strategy(), draws), &compare)).sum()
     };
     let (first, second) = scenes.split_at(scenes.len() / 2);
     let cases = std::thread::scope(|scope| {
@@ -216,6 +231,11 @@ fn every_change_of_every_zones_clocks_is_as_the_oracle_walks_it() {
     let seconds = begun.elapsed().as_secs_f64();
     println!("{cases} cases around {} changes of clocks in {seconds:.1} s", scenes.len());
     assert!(cases >= wanted.max(CASES_MIN), "only {cases} cases");
+}
+
+#[test]
+fn every_change_of_every_zones_clocks_is_as_the_oracle_walks_it() {
+    everywhere(any_draw, compare);
 }
 
 #[test]

@@ -273,3 +273,73 @@ fn any_text_of_a_file_is_carried_as_it_is() {
         assert_eq!(carried.trim_end_matches('\n'), content.trim_end_matches('\n'));
     }
 }
+
+#[test]
+fn a_roster_that_cannot_work_is_found_with_its_place() {
+    const EMEA: &str = "[pools.sdr_emea]\n";
+    const MEMBERS: &str = "members = [{ rep = \"amara\" }, { rep = \"ben\" }]";
+    let members = |list: &str| with(MEMBERS, &format!("members = {list}"));
+    check(
+        &members("[]"),
+        "empty-pool",
+        "Pool `sdr_emea` has no reps: nobody could take its handoffs.",
+        "members",
+    );
+    assert_eq!(problems(&with(MEMBERS, "members = []\notherwise = [\"manager\"]")), []);
+    check(
+        &members("[{ rep = \"amara\" }, { rep = \"amara\" }]"),
+        "twice",
+        "`amara` is in this pool twice.",
+        "members",
+    );
+    check(
+        &members("[{ rep = \"amara\", weight = 0 }]"),
+        "no-weight",
+        "`amara` has no weight.",
+        "members",
+    );
+    check(
+        &members("[{ rep = \"amara\", weight = 720720 }]"),
+        "wrong-weight",
+        "`amara` has more than 1000 shares.",
+        "members",
+    );
+    let negative = problems(&members("[{ rep = \"amara\", weight = -1 }]"));
+    assert_eq!(negative[0].code, "wrong-value", "{negative:?}");
+    check(
+        &with(EMEA, &format!("{EMEA}otherwise = [\"pool:nowhere\"]\n")),
+        "unknown-pool",
+        "There is no pool `nowhere`.",
+        "otherwise",
+    );
+    check(
+        &with(EMEA, &format!("{EMEA}otherwise = [\"pool:sdr_emea\"]\n")),
+        "asks-itself",
+        "A pool does not ask itself.",
+        "otherwise",
+    );
+    check(
+        &with(EMEA, &format!("{EMEA}otherwise = [\"next_on_shift\"]\n")),
+        "no-shift",
+        "This pool does not ask who is on shift.",
+        "otherwise",
+    );
+    let nobody = problems(&with(EMEA, &format!("{EMEA}otherwise = [\"somebody\"]\n")));
+    assert_eq!(nobody[0].message, "`somebody` is nobody to ask.");
+    let amara = "name = \"Amara Okafor\"\n";
+    check(
+        &with(amara, &format!("{amara}calendar = \"mars\"\n")),
+        "unknown-calendar",
+        "There is no calendar `mars`.",
+        "mars",
+    );
+    let zone = problems(&with(amara, &format!("{amara}timezone = \"Europe/Atlantis\"\n")));
+    assert!(!zone.is_empty(), "a rep in no time zone");
+    let rule = "name = \"Inbound, everywhere else\"\n";
+    check(
+        &with(rule, &format!("{rule}skills = [\"klingon\"]\n")),
+        "unknown-skill",
+        "Nobody in pool `sdr_emea` has the skill `klingon`.",
+        "klingon",
+    );
+}

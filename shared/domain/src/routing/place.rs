@@ -1,0 +1,132 @@
+//! How reps stand at the moment of choosing: what the table knows of them, and what the
+//! configuration makes of it.
+
+use super::{rotation::Standing, trace::PassedOver};
+use crate::{
+    calendar::Calendar,
+    config::{Config, Member, Person, Pool},
+    handoff::Handoff,
+    ids::{PersonId, PoolId},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the table knows of a rep, as a member of one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// How many handoffs they have open, over all pools.
+    pub open: u32,
+    /// From when until when they are away; without an end, until they say otherwise.
+    pub away: Option<(DateTime<Utc>, Option<DateTime<Utc>>)>,
+    /// The last day on which they were given any, and how many on it.
+    pub taken: Option<(NaiveDate, u32)>,
+    /// Their place in the pool's rotation; 0 for a newcomer.
+    pub position: u64,
+}
+
+/// The places of the pools that were read; who is missing stands at nothing.
+pub type Places = BTreeMap<PoolId, BTreeMap<PersonId, Place>>;
+
+/// What a rep was given on a day, where that is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Daily {
+    /// The organisation's day.
+    pub day: NaiveDate,
+    /// How many before.
+    pub taken: u32,
+    /// How many they may be given on one day.
+    pub most: u32,
+}
+
+impl Place {
+    /// Tells whether they are away at an instant.
+    pub fn is_away(&self, at: DateTime<Utc>) -> bool {
+        self.away.is_some_and(|(from, to)| from <= at && to.is_none_or(|to| at < to))
+    }
+}
+
+/// A handoff that asks for somebody with certain skills, now.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) config: &'a Config,
+    pub(super) handoff: &'a Handoff,
+    pub(super) skills: &'a BTreeSet<String>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Wanted<'_> {
+    /// Tells how a member of a pool stands.
+    pub(super) fn standing(&self, pool: &Pool, member: &Member, place: &Place) -> Standing {
+        let person = self.config.people.get(&member.rep);
+        let daily = person.and_then(|person| self.daily(person, place));
+        Standing {
+            rep: member.rep.clone(),
+            weight: member.weight,
+            position: place.position,
+            open: place.open,
+            capacity: person.and_then(|person| person.capacity).unwrap_or(0),
+            daily,
+            ruled_out: self.ruled_out(pool, member, place),
+        }
+    }
+
+    /// Finds what rules a member out, apart from how much they have: the longest-lasting reason.
+    fn ruled_out(&self, pool: &Pool, member: &Member, place: &Place) -> Option<PassedOver> {
+        let Some(person) = self.config.people.get(&member.rep).filter(|person| person.active)
+        else {
+            return Some(PassedOver::Inactive);
+        };
+        let today = self.config.day_of(self.now);
+        let has =
+            |skill: &String| person.skills.iter().any(|known| known.eq_ignore_ascii_case(skill));
+        let had = self.handoff.had.contains(&member.rep)
+            || self.handoff.owner.as_ref() == Some(&member.rep);
+        let off = || {
+            pool.on_shift && self.shift(pool, person).is_some_and(|hours| !hours.works_at(self.now))
+        };
+        if person.starts.is_some_and(|starts| today < starts) {
+            Some(PassedOver::NotStarted)
+        } else if had {
+            Some(PassedOver::HadIt)
+        } else if !self.skills.iter().all(has) {
+            Some(PassedOver::LacksSkill)
+        } else if place.is_away(self.now) {
+            Some(PassedOver::Absent)
+        } else if off() {
+            Some(PassedOver::OffShift)
+        } else {
+            None
+        }
+    }
+
+    /// Finds when somebody who is ruled out now may be so no longer, apart from what others do.
+    pub(super) fn back_at(
+        &self,
+        pool: &Pool,
+        rep: &PersonId,
+        why: PassedOver,
+        place: &Place,
+    ) -> Option<DateTime<Utc>> {
+        let person = self.config.people.get(rep)?;
+        match why {
+            PassedOver::Absent => place.away.and_then(|(_, to)| to),
+            PassedOver::OffShift => self.shift(pool, person)?.next_working(self.now),
+            PassedOver::NotStarted => self.config.start_of(person.starts?),
+            PassedOver::DayFull => self.config.start_of(self.config.day_of(self.now).succ_opt()?),
+            _ => None,
+        }
+    }
+
+    /// Finds a rep's working hours: their own, else the pool's.
+    fn shift(&self, pool: &Pool, person: &Person) -> Option<&Calendar> {
+        let name = person.calendar.as_ref().or(pool.calendar.as_ref())?;
+        self.config.calendars.get(name)
+    }
+
+    fn daily(&self, person: &Person, place: &Place) -> Option<Daily> {
+        let (most, day) = (person.capacity_per_day?, self.config.day_of(self.now));
+        let taken = place.taken.filter(|(on, _)| *on == day).map_or(0, |(_, taken)| taken);
+        Some(Daily { day, taken, most })
+    }
+}

@@ -1,0 +1,59 @@
+//! Handoffs that wait for an owner: asked for again as soon as somebody has a place, and at a set
+//! interval whatever happens.
+
+use chrono::Duration;
+use domain::{Stage, span::Span};
+use local::sample::ORGANISATION;
+use serde_json::json;
+use tests::{Setting, World};
+
+/// A world in which the European SDRs may have one handoff each.
+async fn narrow() -> World {
+    let narrow = |text: &str, name: &str| {
+        let at = text.find(name).unwrap();
+        let (before, after) = text.split_at(at);
+        before.to_owned() + &after.replacen("capacity = 40", "capacity = 1", 1)
+    };
+    let organisation = narrow(&narrow(ORGANISATION, "Amara Okafor"), "Ben Whitlock");
+    World::of(Setting { organisation, ..Setting::default() }).await
+}
+
+#[tokio::test]
+async fn a_place_that_becomes_free_goes_at_once_to_who_waits() {
+    let mut world = narrow().await;
+    let (first, second) = (world.demo_request("one").await, world.demo_request("two").await);
+    let waits = world.demo_request("three").await;
+    let handoff = world.handoff(&waits).await;
+    assert_eq!((handoff.owner, handoff.stage), (None, Stage::Opened));
+    let mail = world.read_mail();
+    assert!(mail[0].0.starts_with("No owner: Hot lead"), "{mail:?}");
+    let owner = world.handoff(&first).await.owner.unwrap();
+    let done = json!({ "outcome": "disqualified" });
+    world.act(&owner.0, &first, "touch", json!({ "channel": "phone" })).await;
+    let answer = world.act(&owner.0, &first, "complete", done).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(world.handoff(&waits).await.owner, Some(owner), "within the same minute");
+    assert!(world.handoff(&second).await.owner.is_some());
+    world.outbox();
+}
+
+#[tokio::test]
+async fn who_is_back_before_the_next_try_is_asked_as_they_come() {
+    let mut world = World::start().await;
+    let back = world.now() + Duration::seconds(100);
+    for rep in ["amara", "ben"] {
+        let away = json!({ "from": world.now().to_rfc3339(), "to": back.to_rfc3339() });
+        let path = format!("/api/reps/{rep}/absence");
+        let headers = [("x-handoff-person", "priya")];
+        let answer = world.call(http::Method::POST, &path, &headers, away).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let id = world.demo_request("dana").await;
+    let waits = world.handoff(&id).await;
+    assert_eq!(waits.owner, None);
+    assert_eq!(waits.routing.unwrap().retry_at, back, "sooner than the set interval");
+    assert!("5m".parse::<Span>().unwrap().elapsed() > Duration::seconds(100));
+    world.until(back + Duration::seconds(3)).await;
+    assert!(world.handoff(&id).await.owner.is_some());
+    world.outbox();
+}
