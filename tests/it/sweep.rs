@@ -196,7 +196,7 @@ async fn a_sweep_costs_what_is_due_and_nothing_of_what_is_open() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_finds_no_end_gives_no_beat_and_the_next_one_goes_on() {
+async fn a_sweep_that_leaves_one_behind_gives_no_beat_and_the_next_one_goes_on() {
     let mut crowd = Crowd::gather().await;
     crowd.opens(3, crowd.clock.now() - Duration::seconds(270)).await;
     let environment = assembly::environment(&crowd.parts);
@@ -206,8 +206,8 @@ async fn a_sweep_that_finds_no_end_gives_no_beat_and_the_next_one_goes_on() {
         Sweep::new(store, plans, clock, Ids::seeded(7), environment.bus(), 1)
     };
     let scheduled = crowd.clock.now() - Duration::minutes(2);
-    let ended = sweep().ending_after(0).handle(scheduled).await.unwrap_err();
-    assert!(matches!(ended, SweepError::Unfinished(0)), "{ended}");
+    let ended = sweep().acting_at_most(0).handle(scheduled).await.unwrap_err();
+    assert!(matches!(ended, SweepError::Unfinished(_, 0)), "{ended}");
     assert_eq!(crowd.store.beats().await.unwrap().get("sweep"), None, "the silence is seen");
     assert_eq!(sweep().handle(scheduled).await.unwrap().acted, 3);
     assert!(crowd.store.beats().await.unwrap().contains_key("sweep"));

@@ -142,6 +142,7 @@ impl Words<'_> {
             Change::CadenceStarted { .. }
             | Change::CadenceEnded { .. }
             | Change::TaskDone { .. }
+            | Change::TaskExcused { .. }
             | Change::TaskMissed { .. } => self.cadence(change),
             Change::Rescheduled { .. } | Change::Briefed { .. } | Change::OverlapEnded { .. } => {
                 self.beside(change)
@@ -197,6 +198,9 @@ impl Words<'_> {
             Change::TaskDone { task, late, .. } => {
                 let late = if *late { ", late" } else { "" };
                 format!("Done{late}: {}.", spoken(task))
+            }
+            Change::TaskExcused { task, .. } => {
+                format!("Not missed after all: {}. The record came in late.", spoken(task))
             }
             Change::TaskMissed { task, due_at, .. } => {
                 format!("Not done: {}, which was due {}.", spoken(task), self.time(*due_at))

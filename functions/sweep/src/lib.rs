@@ -31,9 +31,9 @@ const GRACE_MS: i64 = 333;
 /// How many handoffs it reads with one request before it acts on them.
 const READ_AT_ONCE: usize = 100;
 
-/// How often a sweep acts before it leaves the rest to the next one, without a beat: something
+/// How often a sweep acts on one handoff before it leaves it to the next one, without a beat: it
 /// keeps falling due, and somebody should know.
-const READINGS_MAX: usize = 2_000;
+const ACTS_MAX: usize = 100;
 
 /// How many due rows it takes from one shard at a time.
 const PAGE: i32 = 250;
@@ -53,7 +53,7 @@ pub struct Sweep {
     ids: Ids,
     bus: Bus,
     abreast: usize,
-    readings_max: usize,
+    acts_max: usize,
 }
 
 /// What a sweep did.
@@ -83,9 +83,9 @@ pub enum SweepError {
     /// The bus did not take a receipt.
     #[error(transparent)]
     Bus(#[from] BusError),
-    /// There was no end to what was due.
-    #[error("This sweep acted {0} times and more was due still: the next one goes on from here.")]
-    Unfinished(usize),
+    /// A handoff kept falling due.
+    #[error("{0} was due again and again, {1} times in this sweep: it is left to the next one.")]
+    Unfinished(String, usize),
 }
 
 impl Sweep {
@@ -98,13 +98,13 @@ impl Sweep {
         bus: Bus,
         abreast: usize,
     ) -> Self {
-        let (abreast, readings_max) = (abreast.max(1), READINGS_MAX);
-        Self { store, configs, clock, ids, bus, abreast, readings_max }
+        let (abreast, acts_max) = (abreast.max(1), ACTS_MAX);
+        Self { store, configs, clock, ids, bus, abreast, acts_max }
     }
 
-    /// Ends after acting that often, instead of the usual bound.
-    pub fn ending_after(self, readings_max: usize) -> Self {
-        Self { readings_max, ..self }
+    /// Acts on one handoff at most that often, instead of the usual bound.
+    pub fn acting_at_most(self, acts_max: usize) -> Self {
+        Self { acts_max, ..self }
     }
 
     /// Sweeps once, for the tick scheduled at `scheduled`.
@@ -124,11 +124,9 @@ impl Sweep {
                 put_off_to.unwrap_or_else(|| self.acts_at(due, scheduled))
             };
             let ripe: Vec<Due> = ahead.iter().filter(|due| acts_at(due) <= now).cloned().collect();
-            if !ripe.is_empty() && course.readings == self.readings_max {
-                return Err(course.failure.unwrap_or(SweepError::Unfinished(course.readings)));
-            }
             if !ripe.is_empty() {
-                course.readings += 1;
+                let ripe = ripe.into_iter().filter(|due| course.may_act(due, self.acts_max));
+                let ripe: Vec<Due> = ripe.collect();
                 for (due, result) in self.act(ripe, scheduled).await {
                     course.note(due, result, self.clock.now());
                 }
@@ -306,8 +304,8 @@ impl Sweep {
 #[derive(Default)]
 struct Course {
     report: Report,
-    /// How often it acted, so that nothing can keep it from ending.
-    readings: usize,
+    /// How often it acted on each, so that nothing can keep it from ending.
+    acts: BTreeMap<String, usize>,
     failure: Option<SweepError>,
     /// What it is done with: the index may still show what this sweep has just moved.
     seen_to: BTreeSet<Due>,
@@ -316,6 +314,22 @@ struct Course {
 }
 
 impl Course {
+    /// Counts an act; one too many is noted, and the rest goes on.
+    fn may_act(&mut self, due: &Due, most: usize) -> bool {
+        let id = match due {
+            Due::Handoff(id, _) => id.to_string(),
+            Due::Receipt(id, _) => id.to_string(),
+        };
+        let acts = self.acts.entry(id.clone()).or_default();
+        *acts += 1;
+        let may = *acts <= most;
+        if !may {
+            self.seen_to.insert(due.clone());
+            self.failure.get_or_insert(SweepError::Unfinished(id, most));
+        }
+        may
+    }
+
     /// Notes what became of one thing that was due.
     fn note(&mut self, due: Due, result: Result<Report, SweepError>, now: DateTime<Utc>) {
         match result {

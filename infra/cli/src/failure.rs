@@ -71,6 +71,12 @@ pub enum Failure {
          (`aws configure export-credentials --format env`) and AWS_REGION."
     )]
     Environment(#[from] runtime::environment::Unset),
+    /// The table has no configuration to compare with.
+    #[error("This table has no configuration yet: there is no past to replay.")]
+    NoPast,
+    /// A stretch of time is none.
+    #[error("The time ends before it begins: give --since an earlier time than --until.")]
+    NoStretch,
     /// Two people pushed at once.
     #[error("Somebody else stored a configuration just now: look at it, then push again.")]
     PushedMeanwhile,

@@ -13,7 +13,9 @@ mod organisation;
 mod output;
 mod problems;
 pub mod push;
+pub mod replay;
 pub mod route;
+pub mod table;
 mod times;
 pub mod up;
 
@@ -46,6 +48,8 @@ pub enum Command {
     Due(due::Options),
     /// Says who would get a lead now, and why
     Route(route::Options),
+    /// Says what another configuration would have made of past handoffs
+    Replay(replay::Options),
     /// Stores a configuration as the next version, and shows what changes by it
     Push(push::Options),
     /// Prints a shell's completions

@@ -1,7 +1,7 @@
 //! The `handoff` command: arguments, telemetry, run.
 
 use clap::Parser;
-use cli::{Arguments, Command, check, completions, demo, due, push, route, up};
+use cli::{Arguments, Command, check, completions, demo, due, push, replay, route, up};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Due(options) => due::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Push(options) => push::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Completions(options) => completions::run(&options),
     };
     done.unwrap_or_else(|failure| failure.tell())

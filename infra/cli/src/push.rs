@@ -3,14 +3,11 @@
 //! A version is never changed once it is stored: handoffs that are open keep the clocks they opened
 //! with. Functions look for a new version every half minute.
 
-use crate::{Failure, organisation::Organisation, output};
+use crate::{Failure, organisation::Organisation, output, table::Place};
 use clap::Args;
 use domain::AttemptId;
-use local::{
-    Parts, Setup,
-    assembly::{self, SetupError},
-};
-use runtime::{Clock, Environment, Ids};
+use local::assembly::SetupError;
+use runtime::{Clock, Ids};
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 use std::{path::PathBuf, process::ExitCode};
@@ -35,18 +32,6 @@ pub struct Options {
     pub json: bool,
 }
 
-/// Where a configuration is stored.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct Place {
-    /// The data directory of a system on this machine that does not run now
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// The table on AWS, by the credentials and the region of the environment
-    #[arg(long, value_name = "NAME")]
-    pub table: Option<String>,
-}
-
 /// Stores a configuration, unless it is the active one.
 ///
 /// # Errors
@@ -60,24 +45,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 async fn push(options: &Options, organisation: &Organisation) -> Result<(), Failure> {
     let clock = Clock::system();
-    // The engine lives as long as its parts.
-    let (_parts, store) = match &options.place.table {
-        Some(table) => (None, Environment::read()?.with_table(table).store()),
-        None => {
-            let parts = Parts::start(Setup {
-                data: options.place.data.clone(),
-                table: assembly::TABLE.to_owned(),
-                rules: assembly::rules(),
-                clock: clock.clone(),
-            })?;
-            let store = assembly::environment(&parts).store();
-            (Some(parts), store)
-        }
-    };
-    let was = match options.place.table {
-        Some(_) => store.active_config().await.map_err(SetupError::from)?,
-        None => assembly::stored(&store).await?,
-    };
+    let table = options.place.open(&clock).await?;
+    let store = &table.store;
+    let was = store.active_config().await.map_err(SetupError::from)?;
     let old = was.as_ref().map_or("", |was| was.text.as_str());
     let stores = old != organisation.text && !options.preview;
     let after = was.as_ref().map(|was| was.version);

@@ -255,3 +255,39 @@ fn a_pushed_configuration_is_stored_once_and_shown_as_a_difference_and_up_runs_i
     refuses(&["push", &name], "--data");
     let _ = fs::remove_dir_all(data);
 }
+
+#[test]
+fn a_replay_says_what_another_configuration_would_have_made_of_the_past() {
+    let data = folder("replay");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let path = data.to_string_lossy().into_owned();
+    let other = data.join("other.toml");
+    let name = other.to_string_lossy().into_owned();
+    let text = local::sample::ORGANISATION;
+    let shifted = text.replacen("{ rep = \"ben\" }", "{ rep = \"ben\", weight = 4 }", 1);
+    fs::write(&other, shifted).expect("a file");
+    let replay = ["replay", "--config", &name, "--data", &path];
+    refuses(&replay, "no configuration yet");
+    // The sample traffic is the past.
+    let mut up = handoff(&["up", "--port", &free_port(), "--data", &path]);
+    let mut running = up.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut ready = String::new();
+    let out = running.stdout.take().expect("its output");
+    BufReader::new(out).read_line(&mut ready).expect("a line");
+    assert!(ready.starts_with("ready "), "{ready}");
+    let _ = running.kill();
+    let _ = running.wait();
+    let json = output(&[&replay[..], &["--json"]].concat());
+    assert!(json.status.success(), "{json:?}");
+    let said: Value = serde_json::from_slice(&json.stdout).expect("a document");
+    assert!(said["handoffs"].as_u64() > Some(5), "{said}");
+    let again = output(&[&replay[..], &["--json", "--until", "2020-01-01T00:00:00Z"]].concat());
+    let none: Value = serde_json::from_slice(&again.stdout).expect("a document");
+    assert_eq!(none["handoffs"], 0, "{none}");
+    let told = output(&replay);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("Ben Whitlock") && told.contains("turns apart"), "{told}");
+    let until = ["--since", "2026-01-02T00:00:00Z", "--until", "2026-01-01T00:00:00Z"];
+    refuses(&[&replay[..], &until].concat(), "ends before it begins");
+    let _ = fs::remove_dir_all(data);
+}

@@ -26,6 +26,13 @@ pub enum TaskState {
     Ended,
 }
 
+impl TaskState {
+    /// Tells whether it is still to be done.
+    pub(crate) fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
+}
+
 impl fmt::Display for TaskState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -50,8 +57,11 @@ pub struct Task {
     /// By when.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub due_at: DateTime<Utc>,
+    /// Whether it is to be done at once: then a touch before the acceptance did it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
     /// How it stands.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "TaskState::is_open")]
     pub state: TaskState,
     /// Who answers for it, once it was missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +108,7 @@ pub(crate) fn tasks(rules: &[TaskRule], accepted_at: DateTime<Utc>) -> Vec<Task>
     let task = |rule: &TaskRule| {
         let at = accepted_at + rule.at.elapsed();
         Task {
+            first: rule.at.elapsed().is_zero(),
             name: rule.name.clone(),
             channel: rule.channel.clone(),
             at,

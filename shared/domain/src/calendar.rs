@@ -233,10 +233,12 @@ impl Calendar {
         let over = (SECOND_MS - ms % SECOND_MS) % SECOND_MS;
         let end = self.add_seconds(start, (ms + over) / SECOND_MS)?;
         let before = end - Duration::milliseconds(over);
-        match over - self.between_ms(before, end) {
-            0 => Some(before),
-            // That part of a second was worked at the end of the window before.
-            rest => instant(self.previous_working_ms(before.timestamp_millis())? - rest),
+        let rest = over - self.between_ms(before, end);
+        let at = before.timestamp_millis();
+        // What is worked by a window's start was worked by the end of the one before.
+        match rest == 0 && (ms <= 0 || over == 0 || self.works(at - 1)) {
+            true => Some(before),
+            false => instant(self.previous_working_ms(at - 1)? - rest),
         }
     }
 

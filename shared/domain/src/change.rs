@@ -169,6 +169,7 @@ pub enum Change {
         /// The deadline.
         due_at: DateTime<Utc>,
         /// Who answers for it.
+        #[serde(default)]
         credit: Credit,
     },
     /// A rung of a ladder was taken.
@@ -283,9 +284,6 @@ pub enum Change {
         reason: String,
         /// When that was.
         at: DateTime<Utc>,
-        /// Who answered for tasks that were counted as missed after it, one entry a task.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        was: Vec<Credit>,
     },
     /// A touch did a task.
     TaskDone {
@@ -296,9 +294,14 @@ pub enum Change {
         /// Whether after its time, so that it was counted as missed.
         #[serde(default)]
         late: bool,
-        /// Who answered for it when it was counted as missed, if wrongly.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        was: Option<Credit>,
+    },
+    /// A task was counted as missed and should not have been: it was done in time, or they had
+    /// answered before, and the record of that came in late.
+    TaskExcused {
+        /// Which.
+        task: String,
+        /// Who answered for it.
+        was: Credit,
     },
     /// A task's time passed.
     TaskMissed {
@@ -373,6 +376,7 @@ impl Change {
             | Self::CadenceStarted { .. }
             | Self::CadenceEnded { .. }
             | Self::TaskDone { .. }
+            | Self::TaskExcused { .. }
             | Self::Rescheduled { .. }
             | Self::OverlapEnded { .. }
             | Self::ClockMoved { .. }

@@ -141,14 +141,26 @@ impl Clock {
         triggered_at: DateTime<Utc>,
         meeting_at: Option<DateTime<Utc>>,
     ) -> Option<Self> {
+        Self::start_by(rule, target, calendar, triggered_at, (meeting_at, triggered_at))
+    }
+
+    /// Starts a clock whose meeting became known at an instant: nothing of it is due before that.
+    pub fn start_by(
+        rule: &ClockRule,
+        target: Span,
+        calendar: NamedCalendar<'_>,
+        triggered_at: DateTime<Utc>,
+        (meeting_at, known_at): (Option<DateTime<Utc>>, DateTime<Utc>),
+    ) -> Option<Self> {
         let hours = calendar.map(|(_, hours)| hours);
         let (due_at, short_notice) = match rule.from {
             Start::Trigger => (calendar::deadline(hours, triggered_at, target)?, false),
             Start::Meeting => {
                 let wanted = calendar::before(hours, meeting_at?, target)?;
-                (wanted.max(triggered_at), wanted < triggered_at)
+                (wanted.max(known_at), wanted < known_at)
             }
         };
+        let not_before = if rule.from == Start::Meeting { known_at } else { triggered_at };
         let mut steps = Vec::with_capacity(rule.ladder.len() + 1);
         for (index, rung) in rule.ladder.iter().enumerate() {
             let at = match rung.at {
@@ -156,7 +168,7 @@ impl Clock {
                 RungTime::Breach => due_at,
                 RungTime::After(span) => calendar::after(hours, due_at, span)?,
             };
-            let n = u8::try_from(index).ok()?;
+            let (n, at) = (u8::try_from(index).ok()?, at.max(not_before));
             steps.push(Step { n, at, act: rung.act, to: rung.to.clone() });
         }
         let n = u8::try_from(rule.ladder.len()).ok()?;

@@ -18,6 +18,7 @@ pub use command::Command;
 pub use refusal::Refusal;
 
 use crate::{
+    beside,
     change::Change,
     clock::Credit,
     config::{Config, FieldRule, HandoffType, Stop},
@@ -61,6 +62,31 @@ impl<'a> Facts<'a> {
 /// A [`Refusal`], as a sentence; `Nothing` when the command is already fulfilled, which a retry
 /// takes for success.
 pub fn decide(
+    handoff: &Handoff,
+    command: Command,
+    facts: Facts<'_>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Change>, Refusal> {
+    // What ends, or passes into other hands, hides no miss that no sweep has seen.
+    let unseen = match &command {
+        Command::Assign { .. }
+        | Command::Reject { .. }
+        | Command::Recycle { .. }
+        | Command::Cancel { .. }
+        | Command::Join { .. } => ladder::missed(handoff, now),
+        Command::Complete { at, .. } => ladder::missed(handoff, now.min(*at)),
+        _ => Vec::new(),
+    };
+    if unseen.is_empty() {
+        return decided(handoff, command, facts, now);
+    }
+    let mut seen = handoff.clone();
+    unseen.iter().for_each(|change| seen.apply(change, now));
+    let decided = decided(&seen, command, facts, now)?;
+    Ok(unseen.into_iter().chain(decided).collect())
+}
+
+fn decided(
     handoff: &Handoff,
     command: Command,
     facts: Facts<'_>,
@@ -305,7 +331,11 @@ fn join(
     let told = Handoff { clocks: clocks.clone(), ..handoff.clone() };
     let undated = lacks_a_deadline(hotter, &told).then(|| undated(handoff)).flatten();
     let upgraded = Change::Upgraded { kind, was, heat: hotter.heat, clocks, triggered_at: at };
-    Ok(resumed.into_iter().chain([upgraded]).chain(undated).collect())
+    // Whoever has accepted it has the hotter type's sequence to do, from then on.
+    let accepted = handoff.stage == Stage::Accepted && !hotter.cadence.is_empty();
+    let tasks =
+        accepted.then(|| Change::CadenceStarted { tasks: beside::tasks(&hotter.cadence, at) });
+    Ok(resumed.into_iter().chain([upgraded]).chain(tasks).chain(undated).collect())
 }
 
 fn update(

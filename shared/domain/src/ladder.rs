@@ -8,7 +8,7 @@
 
 use crate::{
     change::Change,
-    clock::{Clock, Credit, Step},
+    clock::{Clock, ClockState, Credit, Step},
     config::{Act, Config},
     decide::{Facts, resumed, task_missed},
     handoff::{Handoff, Routing},
@@ -47,6 +47,15 @@ pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> O
         }
     }
     (!changes.is_empty()).then_some(changes)
+}
+
+/// Lists the deadlines and tasks that were missed by `now` and that nobody has recorded; nobody is
+/// told by it.
+pub(crate) fn missed(handoff: &Handoff, now: DateTime<Utc>) -> Vec<Change> {
+    let running = |clock: &&Clock| clock.state == ClockState::Running && clock.due_at <= now;
+    let breached = handoff.moving_clocks().filter(running).map(|clock| breach(handoff, clock));
+    let tasks = handoff.moving_tasks().filter(|task| task.due_at <= now);
+    breached.chain(tasks.map(|task| task_missed(handoff, task))).collect()
 }
 
 /// Sends what is due before a meeting, and ends the time somebody stood beside the owner.

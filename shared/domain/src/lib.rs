@@ -6,6 +6,7 @@
 
 pub mod beside;
 pub mod calendar;
+mod candidates;
 pub mod change;
 pub mod clock;
 pub mod commit;
@@ -22,6 +23,7 @@ pub mod notice;
 pub mod opening;
 pub mod package;
 pub mod pause;
+pub mod replay;
 pub mod rollup;
 pub mod routing;
 pub mod span;

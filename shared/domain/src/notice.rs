@@ -77,20 +77,20 @@ impl<'a> Writer<'a> {
     /// Finds the words for a change that somebody must hear of.
     fn say(&self, change: &'a Change) -> Option<Said<'a>> {
         let said = match change {
-            Change::Stepped { clock, n, act: Act::Remind, deadline, to, .. } => {
-                self.reminder(Rungs::of(self.config, &self.commit.about, clock, *n), *deadline, to)
-            }
             Change::Stepped {
                 clock,
                 n,
-                act: act @ (Act::Tell | Act::Escalate),
+                act: act @ (Act::Remind | Act::Tell | Act::Escalate),
                 deadline,
                 short_notice,
                 to,
                 ..
             } => {
                 let rungs = Rungs::of(self.config, &self.commit.about, clock, *n);
-                let mut said = self.missed(rungs, *act, *deadline, to);
+                let mut said = match act {
+                    Act::Remind => self.reminder(rungs, *deadline, to),
+                    _ => self.missed(rungs, *act, *deadline, to),
+                };
                 if *short_notice {
                     said.sentence +=
                         " The meeting was sooner than its lead time: it was due at once.";
@@ -232,9 +232,9 @@ impl<'a> Writer<'a> {
             to: manager.map(std::slice::from_ref).unwrap_or_default(),
             subject: format!("No deadline: {}", self.kind()),
             sentence: format!(
-                "{}: the calendar of one of its clocks never reaches the target, so its deadline is \
-                 not known and nobody will be reminded of it. Look after it yourself, and give the \
-                 calendar hours.",
+                "{}: the calendar of one of its clocks never reaches the target, so that clock has \
+                 no deadline, or still counts to an older one. Look after it yourself, and give \
+                 the calendar hours.",
                 self.kind()
             ),
             facts: vec![("Owner", self.present_owner())],

@@ -178,11 +178,11 @@ impl Tally<'_> {
             Change::ClockMoved { clock, was, .. } => self.withdraw(&clock.name, was.as_ref()),
             Change::Paused { .. } => self.both(&who, "paused", 1),
             Change::TaskMissed { credit, .. } => self.both(credit, "tasks_missed", 1),
-            Change::TaskDone { was, .. } => {
-                self.both(&who, "tasks_done", 1);
-                self.excuse(was);
+            Change::TaskDone { .. } => self.both(&who, "tasks_done", 1),
+            Change::TaskExcused { was, .. } => {
+                self.count_in(Family::Cohort, was, "tasks_missed", -1);
+                self.count_in(Family::Happened, was, "tasks_excused", 1);
             }
-            Change::CadenceEnded { was, .. } => self.excuse(was),
             // Late, a clock was counted as breached already; the rest is history without a number.
             Change::ClockMet { .. }
             | Change::Touched { .. }
@@ -194,6 +194,7 @@ impl Tally<'_> {
             | Change::Noted
             | Change::Resumed { .. }
             | Change::CadenceStarted { .. }
+            | Change::CadenceEnded { .. }
             | Change::Rescheduled { .. }
             | Change::Briefed { .. }
             | Change::OverlapEnded { .. }
@@ -264,14 +265,6 @@ impl Tally<'_> {
         if let Some(was) = was {
             self.count_in(Family::Cohort, was, &format!("breached.{clock}"), -1);
             self.count_in(Family::Happened, was, &format!("withdrawn.{clock}"), 1);
-        }
-    }
-
-    /// Takes back that tasks were counted as missed.
-    fn excuse<'a>(&mut self, was: impl IntoIterator<Item = &'a Credit>) {
-        for credit in was {
-            self.count_in(Family::Cohort, credit, "tasks_missed", -1);
-            self.count_in(Family::Happened, credit, "tasks_excused", 1);
         }
     }
 

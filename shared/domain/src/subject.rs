@@ -136,6 +136,12 @@ impl Subject {
         if persons.is_empty() { others } else { persons }
     }
 
+    /// Tells the domain of the person's address, in lower case; empty when there is none.
+    pub fn email_domain(&self) -> String {
+        let email = self.email.as_deref().unwrap_or_default();
+        email.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase()
+    }
+
     /// Finds the first reference of a kind.
     pub fn reference_of(&self, object: ObjectKind) -> Option<Reference> {
         self.all_references().into_iter().find(|reference| reference.object == object)

@@ -99,7 +99,14 @@ pub fn command<'a>(
         names::REPLY => {
             let waits = |one: &&Handoff| one.tasks.iter().any(|task| task.state == TaskState::Open);
             let mut then = open.filter(|one| one.triggered_at <= at);
-            let handoff = then.clone().find(waits).or_else(|| then.next())?;
+            // One that has ended since may have been answered before its tasks were missed.
+            let stood_open = |one: &&Handoff| one.closed_at.is_some_and(|end| at <= end);
+            let mut ended = newest_first.iter().copied().filter(stood_open);
+            let handoff = then
+                .clone()
+                .find(waits)
+                .or_else(|| then.next())
+                .or_else(|| ended.find(|one| one.triggered_at <= at))?;
             Some((handoff, Some(Command::Reply { at })))
         }
         names::OUTCOME => {

@@ -88,10 +88,11 @@ impl Configs {
             return Ok(Arc::clone(known));
         }
         let stored = self.store.config(version).await?;
-        let config = config::load(&stored.text).map_err(|problems| ConfigError::Unusable {
-            version,
-            problem: problems.first().map(ToString::to_string).unwrap_or_default(),
-        })?;
+        let config =
+            config::load_stored(&stored.text).map_err(|problems| ConfigError::Unusable {
+                version,
+                problem: problems.first().map(ToString::to_string).unwrap_or_default(),
+            })?;
         let config = Config { version, ..config };
         let rules = Rules::compile(&config);
         let active = Arc::new(Active { config, rules });

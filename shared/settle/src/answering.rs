@@ -11,7 +11,9 @@ use store::{Stored, Write};
 impl Reading<'_> {
     /// Names the way in which the event is an answer of the subject, if it is one.
     pub(crate) fn answer(&self) -> Option<&'static str> {
-        let books = self.event.meeting_at.is_some() && self.event.name != names::MEETING_CANCELLED;
+        // A record that names a meeting which is over says nothing new.
+        let ahead = self.event.meeting_at.is_some_and(|meeting| meeting > self.occurred.at);
+        let books = ahead && self.event.name != names::MEETING_CANCELLED;
         match self.event.name == names::REPLY {
             true => Some("reply"),
             false => books.then_some("meeting"),

@@ -6,6 +6,7 @@ use domain::{
     Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal,
     config::HandoffType,
     decide::{decide, targets},
+    event::names,
     handoff::Flag,
     package::Told,
     target,
@@ -142,9 +143,11 @@ fn changes(
         let targets = targets.unwrap_or_default();
         let update = Command::Update { score, amount, meeting_at, completeness, targets };
         changes.extend(decide(&after, update, facts, now).unwrap_or_default());
-        let books = meeting_at.is_some() && handoff.meeting_at.is_none();
-        changes.extend(books.then(|| reading.answered(&after, facts)).into_iter().flatten());
     }
+    // One that opened with its meeting is not answered by it.
+    let books = event.name != names::REPLY
+        && (handoff.meeting_at.is_none() || handoff.answered_at.is_some());
+    changes.extend(books.then(|| reading.answered(&after, facts)).into_iter().flatten());
     for (flag, raised) in [(Flag::Conflict, reading.conflict), (Flag::Shortened, package.shortened)]
     {
         if raised && !handoff.flags.contains(&flag) {

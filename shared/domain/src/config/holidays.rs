@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use crate::span::Span;
 
 /// The longest file that is read.
-pub const FILE_BYTES_MAX: usize = 1_000_000;
+pub(super) const FILE_BYTES_MAX: usize = 1_000_000;
 /// The most days that a file's events may have together.
 const DAYS_MAX: usize = 20_000;
 /// The years into which an event that comes again is followed.

@@ -153,9 +153,11 @@ impl Lint<'_, '_> {
             }
         }
         for fault in Rules::faults(self.config) {
-            let (rule, clause) = (fault.rule.to_string(), fault.clause.to_string());
-            let path = ["rules", &rule, "when", &clause];
-            self.report(&path, "wrong-clause", fault.message, &fault.help);
+            let (rule, entry) =
+                (fault.rule.to_string(), fault.entry.map(|entry| entry.to_string()));
+            let mut path = vec!["rules", &rule, fault.key];
+            path.extend(entry.as_deref());
+            self.report(&path, fault.code, fault.message, &fault.help);
         }
     }
 

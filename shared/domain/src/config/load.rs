@@ -4,13 +4,19 @@
 //! only when every entry has a shape are the references between them linted.
 
 mod calendars;
+mod files;
+mod territories;
 
-use super::{lint::lint, model::*};
-use crate::{calendar::Calendar, ids::CalendarKey};
+use super::{lint::lint, model::*, territories::Territories};
+use crate::{
+    calendar::Calendar,
+    ids::{CalendarKey, PersonId},
+};
 use calendars::CalendarRule;
-pub use calendars::{files_named, with_files};
+pub use files::{files_named, with_files};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt, ops::Range};
+use territories::TableRule;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -40,15 +46,41 @@ impl fmt::Display for Problem {
     }
 }
 
-const SECTIONS: [&str; 9] =
-    ["organisation", "calendars", "people", "pools", "lanes", "types", "rules", "sources", "files"];
+/// The kinds of problem that leave something unread.
+const HARD: [&str; 4] = ["syntax", "missing-table", "not-a-table", "wrong-value"];
+
+const SECTIONS: [&str; 10] = [
+    "organisation",
+    "calendars",
+    "people",
+    "pools",
+    "lanes",
+    "types",
+    "territories",
+    "rules",
+    "sources",
+    "files",
+];
 
 /// Reads and lints a configuration.
 ///
 /// # Errors
 /// Every problem of the file, in file order; never an empty list.
 pub fn load(text: &str) -> Result<Config, Vec<Problem>> {
-    let mut reader = Reader { text, problems: Vec::new() };
+    read(text, true)
+}
+
+/// Reads a configuration that was linted when it was stored, perhaps by an earlier version of this
+/// software: what later lints find in it keeps nobody from their work.
+///
+/// # Errors
+/// Every problem that keeps it from being read at all; never an empty list.
+pub fn load_stored(text: &str) -> Result<Config, Vec<Problem>> {
+    read(text, false)
+}
+
+fn read(text: &str, lints: bool) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { text, problems: Vec::new(), lints };
     let config = reader.config();
     match config {
         Some(config) if reader.problems.is_empty() => Ok(config),
@@ -64,6 +96,8 @@ pub fn load(text: &str) -> Result<Config, Vec<Problem>> {
 pub(super) struct Reader<'a> {
     text: &'a str,
     problems: Vec<Problem>,
+    /// Whether it is told what could be read and yet is wrong.
+    lints: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -85,19 +119,23 @@ impl<'a> Reader<'a> {
             }
         }
         let organisation = self.single::<Organisation>(&document, "organisation");
-        let calendars = self.calendars(&document);
+        let files = self.optional(&document, "files");
+        let calendars = self.calendars(&document, &files);
+        let people = self.entries(&document, "people");
+        let territories = self.territories(&document, &files, &people);
         let config = Config {
             version: 0,
             calendars,
-            people: self.entries(&document, "people"),
+            people,
             pools: self.entries(&document, "pools"),
             lanes: self.entries(&document, "lanes"),
             types: self.entries(&document, "types"),
+            territories,
             rules: self.list(&document, "rules"),
             sources: self.entries(&document, "sources"),
             organisation: organisation?,
         };
-        if self.problems.is_empty() {
+        if self.lints && self.problems.is_empty() {
             lint(&config, &document, self);
         }
         Some(config)
@@ -157,16 +195,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn calendars(&mut self, document: &DeTable<'a>) -> BTreeMap<CalendarKey, Calendar> {
-        let rules: BTreeMap<CalendarKey, CalendarRule> = match document.get("calendars") {
-            Some(_) => self.entries(document, "calendars"),
+    /// Reads the entries of a table that need not be there.
+    fn optional<K: Ord + From<String>, T: DeserializeOwned>(
+        &mut self,
+        document: &DeTable<'a>,
+        name: &str,
+    ) -> BTreeMap<K, T> {
+        match document.get(name) {
+            Some(_) => self.entries(document, name),
             None => BTreeMap::new(),
-        };
-        let files: BTreeMap<String, String> = match document.get("files") {
-            Some(_) => self.entries(document, "files"),
-            None => BTreeMap::new(),
-        };
-        calendars::calendars(self, document, &rules, &files)
+        }
+    }
+
+    fn calendars(
+        &mut self,
+        document: &DeTable<'a>,
+        files: &BTreeMap<String, String>,
+    ) -> BTreeMap<CalendarKey, Calendar> {
+        let rules: BTreeMap<CalendarKey, CalendarRule> = self.optional(document, "calendars");
+        calendars::calendars(self, document, &rules, files)
+    }
+
+    fn territories(
+        &mut self,
+        document: &DeTable<'a>,
+        files: &BTreeMap<String, String>,
+        people: &BTreeMap<PersonId, Person>,
+    ) -> BTreeMap<String, Territories> {
+        let rules: BTreeMap<String, TableRule> = self.optional(document, "territories");
+        territories::territories(self, document, &rules, files, people)
     }
 
     /// Finds the bytes of a value by its path; a number in the path counts list entries.
@@ -201,6 +258,9 @@ impl<'a> Reader<'a> {
         message: String,
         help: &str,
     ) {
+        if !self.lints && !HARD.contains(&code) {
+            return;
+        }
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

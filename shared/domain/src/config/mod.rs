@@ -1,5 +1,5 @@
-//! The organisation's own terms: its calendars, people, pools, lanes, handoff types, rules and
-//! sources.
+//! The organisation's own terms: its calendars, people, pools, lanes, handoff types, territories,
+//! rules and sources.
 //!
 //! Nothing about a type is hard-coded: the six types of the matrix are a sample configuration, and
 //! a seventh is a few more lines of TOML. A configuration is immutable once stored, has a version,
@@ -9,9 +9,13 @@ mod holidays;
 mod lint;
 mod load;
 mod model;
+pub(crate) mod territories;
 mod types;
 
-pub use holidays::FILE_BYTES_MAX;
-pub use load::{Problem, files_named, load, with_files};
+pub use load::{Problem, files_named, load, load_stored, with_files};
 pub use model::*;
+pub use territories::{Row, Seen, Territories};
 pub use types::*;
+
+/// The longest file that is read with a configuration, in bytes; what it is may allow it less.
+pub const FILE_BYTES_MAX: usize = territories::TERRITORIES_BYTES_MAX;

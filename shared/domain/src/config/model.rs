@@ -1,6 +1,6 @@
 //! The shape of a configuration file, one struct a table, in the order of the file.
 
-use super::types::HandoffType;
+use super::{territories::Territories, types::HandoffType};
 use crate::{
     calendar::Calendar,
     ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
@@ -28,6 +28,8 @@ pub struct Config {
     pub lanes: BTreeMap<LaneKey, Lane>,
     /// The handoff types.
     pub types: BTreeMap<TypeKey, HandoffType>,
+    /// Which territory a lead belongs to, by table.
+    pub territories: BTreeMap<String, Territories>,
     /// Routing rules, first match wins.
     pub rules: Vec<Rule>,
     /// Where events come from.
@@ -173,14 +175,18 @@ pub struct Rule {
     /// The types it is for; none means all.
     #[serde(default)]
     pub types: Vec<TypeKey>,
-    /// CEL clauses over `lead`, `account`, `handoff` and `now`.
+    /// CEL clauses over `lead`, `account`, `handoff`, `territory` and `now`.
     #[serde(default)]
     pub when: Vec<String>,
-    /// What a rep must be able to do.
-    #[serde(default)]
-    pub skills: Vec<String>,
     /// The pool it names.
     pub pool: PoolId,
+    /// What the rep must be good at, such as `enterprise`.
+    #[serde(default)]
+    pub skills: Vec<String>,
+    /// CEL expressions that give further skills, such as `lead.language`; an empty one asks for
+    /// nothing.
+    #[serde(default)]
+    pub skills_of: Vec<String>,
 }
 
 /// How a source speaks.

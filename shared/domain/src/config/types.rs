@@ -131,7 +131,7 @@ pub struct ClockRule {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetRule {
-    /// CEL clauses over `lead`, `account`, `handoff` and `now`.
+    /// CEL clauses over `lead`, `account`, `handoff`, `territory` and `now`.
     pub when: Vec<String>,
     /// The target.
     pub target: Span,

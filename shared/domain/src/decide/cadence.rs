@@ -3,7 +3,8 @@
 //!
 //! Every fact counts by its own time, however late it is told: a touch in time takes back that its
 //! task was missed, and so does a reply that came before the task was due. What must stay true: the
-//! same facts leave the same misses, in whatever order they were told.
+//! same facts leave the same misses, in whatever order they were told. Final is only what a
+//! sequence missed that was given back, or that another owner or a hotter trigger began anew.
 
 use super::{Facts, credit};
 use crate::{
@@ -38,9 +39,10 @@ pub(super) fn touched(
     let mut begun = Handoff { tasks, ..handoff.clone() };
     let done = done(&begun, channel, from);
     let does = |task: &Task| {
-        done.iter().any(
-            |change| matches!(change, Change::TaskDone { task: name, .. } if *name == task.name),
-        )
+        done.iter().any(|change| match change {
+            Change::TaskDone { task: name, .. } => *name == task.name,
+            _ => false,
+        })
     };
     // What was over before anybody could know of it counts from now.
     for task in begun.tasks.iter_mut().filter(|task| task.due_at <= now && !does(task)) {
@@ -51,30 +53,35 @@ pub(super) fn touched(
 }
 
 /// Does the task that a touch is: the first of its channel that was to be done by then and is in
-/// time, else the first that was missed.
+/// time, else the first that was missed. One that was done late may have been done in time too.
 fn done(handoff: &Handoff, channel: &str, at: DateTime<Utc>) -> Vec<Change> {
     let answered = handoff.answered_at.is_some_and(|answered_at| at > answered_at);
     let waits = |task: &&Task| match task.state {
         TaskState::Open | TaskState::Missed => true,
         TaskState::Ended => !answered,
-        TaskState::Done => false,
+        TaskState::Done => task.credit.is_some(),
     };
     let mut tasks = handoff
         .tasks
         .iter()
         .filter(waits)
-        .filter(|task| task.at <= at && spelt(&task.channel) == spelt(channel));
+        .filter(|task| since(handoff, task) <= at && spelt(&task.channel) == spelt(channel));
     let in_time = tasks.clone().find(|task| !is_over(handoff, task, at));
-    let Some(task) = in_time.or_else(|| tasks.next()) else { return Vec::new() };
+    let missed_one = || tasks.find(|task| task.state != TaskState::Done);
+    let Some(task) = in_time.or_else(missed_one) else { return Vec::new() };
     let late = is_over(handoff, task, at);
     let unseen = late && task.state == TaskState::Open;
-    let done = Change::TaskDone {
-        task: task.name.clone(),
-        at,
-        late,
-        was: task.credit.clone().filter(|_| !late),
-    };
-    unseen.then(|| missed(handoff, task)).into_iter().chain([done]).collect()
+    let excused = (!late).then(|| excused(task)).flatten();
+    let is_new = task.state != TaskState::Done;
+    let done = is_new.then(|| Change::TaskDone { task: task.name.clone(), at, late });
+    unseen.then(|| missed(handoff, task)).into_iter().chain(excused).chain(done).collect()
+}
+
+/// Finds the earliest touch that does a task: what is to be done at once is done by whoever has it
+/// from the moment they do.
+fn since(handoff: &Handoff, task: &Task) -> DateTime<Utc> {
+    let assigned_at = handoff.assigned_at.filter(|_| task.first);
+    assigned_at.map_or(task.at, |assigned_at| assigned_at.min(task.at))
 }
 
 /// Tells whether a task's time was over at an instant; what stands still is not.
@@ -93,26 +100,27 @@ fn spelt(channel: &str) -> &str {
     if channel == "call" { "phone" } else { channel }
 }
 
+/// Takes back that a task was missed, where it was counted so.
+fn excused(task: &Task) -> Option<Change> {
+    let was = task.credit.clone()?;
+    Some(Change::TaskExcused { task: task.name.clone(), was })
+}
+
 /// Ends the sequence at the answer's own time: what was due by then and not done is missed, what
 /// was due after it need not be done. Nothing where an earlier answer is known.
 pub fn ended(handoff: &Handoff, reason: &str, at: DateTime<Utc>, facts: Facts<'_>) -> Vec<Change> {
     let has_one = facts.kind(handoff).is_some_and(|kind| !kind.cadence.is_empty());
     let earlier = handoff.answered_at.is_none_or(|answered_at| at < answered_at);
-    let concerns = at >= handoff.triggered_at && handoff.stage.is_open();
-    if !(has_one || !handoff.tasks.is_empty()) || !earlier || !concerns {
+    let stood_open = at >= handoff.triggered_at && handoff.closed_at.is_none_or(|end| at <= end);
+    let excuses = handoff.tasks.iter().filter(|task| task.is_excused_by(at)).filter_map(excused);
+    let excuses: Vec<Change> = excuses.collect();
+    let concerns = handoff.stage.is_open() || !excuses.is_empty();
+    let has_one = has_one || !handoff.tasks.is_empty();
+    if ![has_one, earlier, stood_open, concerns].into_iter().all(|so| so) {
         return Vec::new();
     }
     let unseen = |task: &&Task| task.state == TaskState::Open && is_over(handoff, task, at);
     let missed = handoff.tasks.iter().filter(unseen).map(|task| missed(handoff, task));
-    let ended = Change::CadenceEnded {
-        reason: reason.to_owned(),
-        at,
-        was: handoff
-            .tasks
-            .iter()
-            .filter(|task| task.is_excused_by(at))
-            .filter_map(|task| task.credit.clone())
-            .collect(),
-    };
-    missed.chain([ended]).collect()
+    let ended = Change::CadenceEnded { reason: reason.to_owned(), at };
+    missed.chain(excuses).chain([ended]).collect()
 }

@@ -122,7 +122,9 @@ pub(super) fn moved(
             true => known.map_or(rule.target, |clock| clock.target),
             false => rule.target,
         });
-        let fresh = Clock::start(rule, target, calendar, handoff.triggered_at, Some(meeting));
+        let known = known.filter(|clock| clock.is_ticking() || clock.met_at.is_some());
+        let (trigger, times) = (handoff.triggered_at, (Some(meeting), now));
+        let fresh = Clock::start_by(rule, target, calendar, trigger, times);
         if ended {
             continue;
         }

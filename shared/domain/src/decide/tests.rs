@@ -464,3 +464,71 @@ fn a_deadline_that_cannot_be_counted_any_more_is_flagged_once() {
     let changes = decide(&opened(&good, "mql"), join, facts, now).unwrap();
     assert_eq!(flagged(&changes), 1, "{changes:?}");
 }
+
+#[test]
+fn ending_a_handoff_hides_no_miss_that_no_sweep_has_seen() {
+    let config = config();
+    let late = at("2026-01-05T11:50:00Z");
+    let handoff = || assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let endings = [
+        Command::Complete { outcome: "disqualified".into(), value: None, at: late },
+        Command::Recycle { to: "nurture".into(), reason: "not_now".into() },
+        Command::Cancel { reason: "a test".into() },
+        Command::Reject { by: "amara".into(), reason: "duplicate".into() },
+        Command::Assign {
+            owner: "ben".into(),
+            pool: "sdr_emea".into(),
+            rule: None,
+            trace: Box::new(Trace::default()),
+        },
+    ];
+    for command in endings {
+        let changes = decided(&config, &handoff(), command.clone(), late).unwrap();
+        let missed = changes.iter().find_map(|change| match change {
+            Change::Breached { due_at, credit, .. } => Some((*due_at, credit.owner.clone())),
+            _ => None,
+        });
+        let expected = (at("2026-01-05T10:05:00Z"), Some("amara".into()));
+        assert_eq!(missed, Some(expected), "{command:?}");
+        let after = handoff().after(&changes, late);
+        assert_eq!(after.clocks[0].state, ClockState::Breached, "{command:?}");
+    }
+    // What was so before the deadline and told after it missed nothing.
+    let done = at("2026-01-05T10:04:00Z");
+    let early = Command::Complete { outcome: "disqualified".into(), value: None, at: done };
+    let changes = decided(&config, &handoff(), early, late).unwrap();
+    assert!(!changes.iter().any(|it| matches!(it, Change::Breached { .. })), "{changes:?}");
+}
+
+#[test]
+fn a_meeting_that_moves_closer_than_its_lead_time_is_due_at_once_and_says_so() {
+    let config = config();
+    let mut booked = assigned(&config, "meeting_set", "elena", "ae_emea");
+    let friday = Some(at("2026-01-09T15:00:00Z"));
+    booked.meeting_at = friday;
+    let kind = &config.types["meeting_set"];
+    let times = (booked.triggered_at, friday);
+    booked.clocks = start_clocks(kind, &config, None, times, &Targets::new());
+    let now = at("2026-01-07T12:00:00Z");
+    let update = Command::Update {
+        score: None,
+        amount: None,
+        meeting_at: Some(at("2026-01-07T18:00:00Z")),
+        completeness: 0,
+        targets: Targets::new(),
+    };
+    let moved = step(&config, booked, update, now);
+    let clock = &moved.clocks[0];
+    assert_eq!((clock.due_at, clock.short_notice), (now, true));
+    assert!(clock.steps.iter().all(|step| step.at >= now), "{:?}", clock.steps);
+    let changes = decided(&config, &moved, Command::Tick, now).unwrap();
+    let told: Vec<_> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Stepped { act, short_notice, .. } => Some((*act, *short_notice)),
+            Change::StepPassed { reason, .. } => panic!("{reason}"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(Act::Remind, true), (Act::Tell, true)], "the director comes later");
+}

@@ -38,7 +38,7 @@ pub(super) fn touch(
     let mut changes = vec![Change::Touched {
         channel: channel.clone(),
         at,
-        by,
+        by: by.clone(),
         first,
         response: first.then(|| response(at)),
         was: handoff.first_touch_at.filter(|_| first).map(response),
@@ -50,8 +50,10 @@ pub(super) fn touch(
     if Verb::Touch.leads(handoff.stage) == Some(Stage::Engaged) && handoff.stage != Stage::Engaged {
         changes.push(Change::Engaged);
     }
-    // A touch is an acceptance where nobody had accepted.
-    let accepts = handoff.stage == Stage::Assigned;
+    // A touch is an acceptance where nobody had accepted; not one by who had it before.
+    let theirs = by.as_ref().is_none_or(|by| handoff.owner.as_ref() == Some(by));
+    let since = handoff.assigned_at.is_none_or(|assigned_at| at >= assigned_at);
+    let accepts = handoff.stage == Stage::Assigned && (theirs || since);
     changes.extend(cadence::touched(handoff, &channel, (at, accepts), facts, now));
     changes
 }

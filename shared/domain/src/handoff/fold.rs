@@ -39,6 +39,9 @@ impl Handoff {
                 (self.kind, self.heat) = (kind.clone(), *heat);
                 self.triggered_at = *triggered_at;
                 self.clocks = clocks.clone();
+                // An answer from before asks nothing of what came after it.
+                self.answered_at =
+                    self.answered_at.filter(|answered_at| answered_at >= triggered_at);
             }
             Change::ClockMoved { clock, .. } => self.put_clock(clock.clone()),
             Change::Assigned { owner, pool, rule, clocks, .. } => {
@@ -139,18 +142,19 @@ impl Handoff {
             Change::CadenceStarted { tasks } => self.tasks.clone_from(tasks),
             Change::CadenceEnded { at, .. } => {
                 self.answered_at = Some(*at);
-                for task in self.tasks.iter_mut().filter(|task| task.is_excused_by(*at)) {
+                self.end_tasks();
+            }
+            Change::TaskDone { task, .. } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.state = TaskState::Done;
+                }
+            }
+            Change::TaskExcused { task, .. } => {
+                if let Some(task) = self.task_mut(task) {
                     task.credit = None;
                     if task.state == TaskState::Missed {
                         task.state = TaskState::Ended;
                     }
-                }
-                self.end_tasks();
-            }
-            Change::TaskDone { task, was, .. } => {
-                if let Some(task) = self.task_mut(task) {
-                    task.state = TaskState::Done;
-                    task.credit = task.credit.take().filter(|_| was.is_none());
                 }
             }
             Change::TaskMissed { task, credit, .. } => {

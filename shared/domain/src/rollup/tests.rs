@@ -340,7 +340,7 @@ fn command(
             completeness: 80,
             targets: Targets::new(),
         },
-        11 => Command::Reply { at: now },
+        11 => Command::Reply { at: now - TimeDelta::minutes(back / 4) },
         12 => {
             let reason = kind.pause_reasons.first().cloned().unwrap_or_default();
             Command::Pause { by: owner, reason, until: Some(now + TimeDelta::minutes(back + 1)) }
@@ -351,8 +351,13 @@ fn command(
     }
 }
 
-/// Plays tries against the real decisions, ticking at every deadline on the way.
+/// Plays tries against the real decisions, ticking before each.
 fn play(config: &Config, kind: &str, tries: &[Try]) -> (Handoff, Vec<Commit>) {
+    played(config, kind, tries, true)
+}
+
+/// Plays tries, with a sweep before each or with none at all.
+fn played(config: &Config, kind: &str, tries: &[Try], swept: bool) -> (Handoff, Vec<Commit>) {
     let (mut handoff, opened) = open(config, kind);
     let (mut commits, mut now) = (vec![opened], at("2026-01-05T09:00:00Z"));
     let facts = Facts { active: config, pinned: config };
@@ -360,7 +365,8 @@ fn play(config: &Config, kind: &str, tries: &[Try]) -> (Handoff, Vec<Commit>) {
         now += TimeDelta::minutes(attempt.0);
         let ticks = ticks_until(config, &handoff, now);
         assert!(ticks < TICKS_MAX, "{:?} is due for ever", handoff.next_deadline());
-        for command in [Command::Tick, command(config, &handoff, *attempt, now)] {
+        let acts = [Command::Tick, command(config, &handoff, *attempt, now)];
+        for command in acts.into_iter().skip(usize::from(!swept)) {
             let Ok(changes) = decide(&handoff, command, facts, now) else { continue };
             let after = handoff.clone().after(&changes, now);
             commits.push(record(config, &after, Some(&handoff), changes, now));
@@ -413,6 +419,14 @@ proptest! {
         prop_assert_eq!(cohort("all", "response_seconds"), seconds);
         let completed = handoff.stage == Stage::Completed;
         prop_assert_eq!(cohort("all", "completed"), i64::from(completed));
+        // A sequence that was given back or begun anew keeps what it missed.
+        let once = !commits.iter().flat_map(|commit| &commit.changes).any(|change| {
+            matches!(change, Change::Returned { .. } | Change::Upgraded { .. })
+        });
+        let missed = handoff.tasks.iter().filter(|task| task.credit.is_some()).count();
+        if once {
+            prop_assert_eq!(cohort("all", "tasks_missed"), i64::try_from(missed).unwrap());
+        }
         for clock in &handoff.clocks {
             let dimension = format!("type:{}", handoff.kind);
             let of = |what: &str| cohort(&dimension, &format!("{what}.{}", clock.name));
@@ -422,6 +436,34 @@ proptest! {
         for ((family, dimension, _, counter), sum) in &sums {
             prop_assert!(*sum > 0, "{family} {dimension} {counter} is {sum}");
         }
+    }
+
+    #[test]
+    fn what_was_missed_is_counted_whether_or_not_a_sweep_saw_it(
+        kind in prop::sample::select(vec!["mql", "hot_lead", "closed_won"]),
+        tries in tries(),
+    ) {
+        let config = config();
+        let missed = |swept: bool| {
+            // In the end a sweep comes, long after.
+            let plain = |attempt: &Try| !(9..=13).contains(&attempt.1);
+            let tries: Vec<Try> = tries.iter().copied().filter(plain).collect();
+            let (handoff, mut commits) = played(&config, kind, &tries, swept);
+            let facts = Facts { active: &config, pinned: &config };
+            let later = at("2026-12-01T00:00:00Z");
+            if let Ok(changes) = decide(&handoff, Command::Tick, facts, later) {
+                let after = handoff.clone().after(&changes, later);
+                commits.push(record(&config, &after, Some(&handoff), changes, later));
+            }
+            let counted = |(key, sum): (&(Family, String, NaiveDate, String), &i64)| {
+                let (family, dimension, _, counter) = key;
+                let counts = counter.starts_with("breached.") || counter == "tasks_missed";
+                let is_all = *family == Family::Cohort && dimension == "all";
+                (counts && is_all && *sum > 0).then(|| (counter.clone(), *sum))
+            };
+            sums(&commits).iter().filter_map(counted).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(missed(true), missed(false));
     }
 
     #[test]

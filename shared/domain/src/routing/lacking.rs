@@ -86,14 +86,15 @@ fn asked<'a>(
 
 /// Says which rules name a pool of theirs, and why each was not the one.
 fn of_the_rules(asking: Asking<'_>, matching: &Match, rep: &PersonId) -> Vec<String> {
-    let Asking { handoff, config, .. } = asking;
+    let Asking { handoff, package, config, rules: compiled, now } = asking;
     let for_type =
         |types: &[crate::ids::TypeKey]| types.is_empty() || types.contains(&handoff.kind);
     let theirs = |pool: &PoolId| config.pools_of(rep).any(|known| known == pool);
-    let rules = config.rules.iter().filter(|rule| for_type(&rule.types) && theirs(&rule.pool));
+    let rules = config.rules.iter().enumerate();
+    let rules = rules.filter(|(_, rule)| for_type(&rule.types) && theirs(&rule.pool));
     let winner = matching.won.as_ref().map(|won| won.rule.as_str());
-    let sentence = |rule: &crate::config::Rule| {
-        let failed = matching.failed.iter().find(|failed| failed.rule == rule.name);
+    let sentence = |(position, rule): (usize, &crate::config::Rule)| {
+        let failed = compiled.failing(position, config, (handoff, package), now);
         match (failed, winner) {
             (Some(RuleFailed { clause, .. }), _) => {
                 format!("`{}` would have to hold, for rule {}.", clause.expr, rule.name)

@@ -12,7 +12,7 @@ mod rules;
 mod trace;
 mod way;
 
-pub use account::account_owner;
+pub use account::{OwnedBy, account_owner};
 pub use lacking::lacking;
 pub use place::{Daily, Place, Places};
 pub use rotation::{Choice, Standing, TURN, choose, turn};

@@ -1,10 +1,13 @@
 //! Weighted rotation by virtual time: each assignment moves a member's position on by one turn
 //! divided by their weight, and the lowest eligible position is next, ties by id.
 //!
-//! Stated bound: for any two reps eligible for the same handoffs throughout, positions differ by at
-//! most `max(TURN / wᵢ, TURN / wⱼ)`. A position further behind than that belongs to somebody who
-//! was away, new or at capacity; it is raised to the bound before choosing, so that nobody is
-//! flooded on coming back and nobody need record when they left.
+//! Stated bound: whenever two reps are eligible for one handoff, the positions by which they are
+//! compared differ by at most `max(TURN / wᵢ, TURN / wⱼ)`; so between two who are eligible for the
+//! same handoffs throughout, what each was given, divided by their weights, differs by no more than
+//! that many turns. A position further behind belongs to somebody who was away, new, at capacity or
+//! passed by for want of a skill; it is raised to the bound before choosing, so that nobody is
+//! flooded on coming back and nobody need record when they left. A turn that is given back for a
+//! justified rejection puts the position back by what it took.
 
 use super::{
     place::Daily,
@@ -58,12 +61,7 @@ pub fn choose(members: &[Standing]) -> Choice {
     };
     let eligible: Vec<&Standing> =
         members.iter().filter(|member| passed(member).is_none()).collect();
-    let raised = |member: &Standing| {
-        let floors = eligible.iter().map(|other| {
-            other.position.saturating_sub(turn(member.weight).max(turn(other.weight)))
-        });
-        floors.fold(member.position, u64::max)
-    };
+    let raised = |member: &Standing| raised(member, &eligible);
     let chosen = eligible
         .iter()
         .min_by_key(|member| (raised(member), member.rep.clone()))
@@ -85,6 +83,15 @@ pub fn choose(members: &[Standing]) -> Choice {
         }
     };
     Choice { candidates: members.iter().map(candidate).collect(), chosen }
+}
+
+/// Finds the position by which a member is compared: their own, or the bound behind whoever is
+/// furthest ahead.
+fn raised(member: &Standing, eligible: &[&Standing]) -> u64 {
+    let floors = eligible
+        .iter()
+        .map(|other| other.position.saturating_sub(turn(member.weight).max(turn(other.weight))));
+    floors.fold(member.position, u64::max)
 }
 
 #[cfg(test)]
@@ -164,6 +171,95 @@ mod tests {
                 prop_assert!(assign(&mut pool).is_some());
                 let apart = pool[0].position.abs_diff(pool[1].position);
                 prop_assert!(apart <= turn(pool[0].weight).max(turn(pool[1].weight)));
+            }
+        }
+
+        /// Whatever happens around them, two who stand for one handoff are compared within the
+        /// bound: joins, absences, skills, caps, rejections, bulk arrivals.
+        #[test]
+        fn whoever_stands_for_one_handoff_is_compared_within_the_bound(
+            weights in proptest::collection::vec(1u32..=6, 2..7),
+            happens in proptest::collection::vec(any::<(u8, u8)>(), 1..200),
+        ) {
+            let mut pool: Vec<_> = weights
+                .iter()
+                .enumerate()
+                .map(|(index, weight)| member(&format!("rep{index}"), *weight))
+                .collect();
+            let mut gave: Option<(usize, u64)> = None;
+            for (what, who) in happens {
+                let place = usize::from(who) % pool.len();
+                match what % 8 {
+                    // Somebody goes, or comes back.
+                    0 | 1 => {
+                        let away = pool[place].ruled_out.is_none().then_some(PassedOver::Absent);
+                        pool[place].ruled_out = away;
+                    }
+                    // Somebody's places fill up, or become free.
+                    2 => pool[place].capacity = pool[place].open,
+                    3 => pool[place].capacity = 1_000_000,
+                    // The last one is given back.
+                    4 => if let Some((rep, turn)) = gave.take() {
+                        pool[rep].position -= turn;
+                        pool[rep].open -= 1;
+                    },
+                    // Many at once that only some have the skill for.
+                    5 => for _ in 0..who {
+                        let before: Vec<_> = pool.iter().map(|one| one.ruled_out).collect();
+                        for (index, one) in pool.iter_mut().enumerate() {
+                            let lacks = (who >> (index % 8)) & 1 == 0;
+                            one.ruled_out = one.ruled_out.or(lacks.then_some(PassedOver::LacksSkill));
+                        }
+                        assign(&mut pool);
+                        for (one, ruled_out) in pool.iter_mut().zip(before) {
+                            one.ruled_out = ruled_out;
+                        }
+                    },
+                    _ => {
+                        let chosen = assign(&mut pool);
+                        let index = pool.iter().position(|one| Some(&one.rep) == chosen.as_ref());
+                        gave = index.map(|index| (index, turn(pool[index].weight)));
+                    }
+                }
+                let eligible: Vec<&Standing> = pool
+                    .iter()
+                    .filter(|one| one.ruled_out.is_none() && one.open < one.capacity)
+                    .collect();
+                let pairs = eligible.iter().flat_map(|one| eligible.iter().map(move |it| (one, it)));
+                for (one, other) in pairs {
+                    let apart = raised(one, &eligible).abs_diff(raised(other, &eligible));
+                    let most = turn(one.weight).max(turn(other.weight));
+                    prop_assert!(apart <= most, "{} apart, at most {}", apart, most);
+                }
+            }
+        }
+
+        /// What two were given who were eligible throughout is in proportion to their weights,
+        /// rejections that were justified left out.
+        #[test]
+        fn shares_are_in_proportion_within_the_bound(
+            weights in (1u32..=6, 1u32..=6),
+            others in proptest::collection::vec(1u32..=6, 0..4),
+            happens in proptest::collection::vec(any::<u8>(), 1..300),
+        ) {
+            let mut pool = vec![member("rep0", weights.0), member("rep1", weights.1)];
+            let more = others.iter().enumerate();
+            pool.extend(more.map(|(index, weight)| member(&format!("rep{}", index + 2), *weight)));
+            for mask in happens {
+                for (index, one) in pool.iter_mut().enumerate().skip(2) {
+                    one.ruled_out = ((mask >> index) & 1 == 1).then_some(PassedOver::Absent);
+                }
+                let chosen = assign(&mut pool);
+                let index = pool.iter().position(|one| Some(&one.rep) == chosen.as_ref()).unwrap();
+                if mask & 3 == 3 {
+                    pool[index].position -= turn(pool[index].weight);
+                    pool[index].open -= 1;
+                }
+                let [first, second] = [&pool[0], &pool[1]];
+                let share = |one: &Standing| u64::from(one.open) * turn(one.weight);
+                let most = turn(first.weight).max(turn(second.weight));
+                let apart = share(first).abs_diff(share(second));
+                prop_assert!(apart <= most, "{} and {}", first.open, second.open);
             }
         }
 

@@ -2,52 +2,54 @@
 //!
 //! CEL checks only syntax when it compiles, so names are linted against a typed sample of
 //! everything a handoff can carry. A clause that cannot be evaluated does not hold, and the trace
-//! says so.
+//! says so. Rules are looked up by the texts they demand, so that a thousand of them cost little
+//! more than ten; what must stay true is that the answer is what asking each in order gives.
 
-use super::trace::{Clause, RuleFailed};
+mod check;
+mod context;
+mod expression;
+mod shadow;
+
+use super::trace::{Clause, MOST_TRACED, RuleFailed};
 use crate::{
+    candidates::{Candidates, Demands},
     config::{Config, Rule},
     handoff::Handoff,
     ids::{PoolId, TypeKey},
     package::Package,
 };
 use cel::{Context, Program, Value};
+pub use check::Fault;
+pub(crate) use check::clause_fault;
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeSet;
+use context::{Facts, known_texts};
+use expression::{Demand, Path, References, demand, narrow};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A configuration's routing rules, ready to be asked.
 pub struct Rules {
     rules: Vec<Compiled>,
+    candidates: Candidates<Path>,
+    for_all: Vec<usize>,
+    by_type: BTreeMap<TypeKey, Vec<usize>>,
+    references: References,
+    known: BTreeSet<String>,
 }
 
 struct Compiled {
     name: String,
     types: Vec<TypeKey>,
     pool: PoolId,
+    clauses: Vec<Condition>,
     skills: BTreeSet<String>,
-    clauses: Vec<(String, Option<Program>)>,
+    skills_of: Vec<Program>,
 }
 
-/// What is wrong with a clause, by its place in the file.
-pub struct Fault {
-    /// The rule's index.
-    pub rule: usize,
-    /// The clause's index.
-    pub clause: usize,
-    /// What is wrong, a sentence.
-    pub message: String,
-    /// What to do, a sentence.
-    pub help: String,
-}
-
-/// Which rule matched, and why those before it did not.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Match {
-    /// The rule and the pool it names, with its clauses; none when no rule matched.
-    pub won: Option<Won>,
-    /// The rules before it.
-    pub failed: Vec<RuleFailed>,
+/// A clause, with what must be so for it to hold.
+struct Condition {
+    text: String,
+    program: Option<Program>,
+    demand: Demand,
 }
 
 /// The rule that matched.
@@ -59,26 +61,44 @@ pub struct Won {
     pub pool: PoolId,
     /// Its clauses.
     pub clauses: Vec<Clause>,
-    /// The skills it asks for.
+    /// What it asks the rep to be good at, in lower case.
     pub skills: BTreeSet<String>,
+}
+
+/// Which rule matched, and why those before it did not.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The first rule whose clauses all hold; none when no rule matched.
+    pub won: Option<Won>,
+    /// The nearest of the rules before it, as many as a trace holds, in order.
+    pub failed: Vec<RuleFailed>,
+    /// How many rules before it are for the handoff's type.
+    pub failed_count: usize,
 }
 
 impl Rules {
     /// Compiles a configuration's rules; a clause that does not compile never holds, and lint has
     /// said so.
     pub fn compile(config: &Config) -> Self {
-        let compiled = |rule: &Rule| Compiled {
-            name: rule.name.clone(),
-            types: rule.types.clone(),
-            pool: rule.pool.clone(),
-            skills: rule.skills.iter().map(|skill| skill.to_lowercase()).collect(),
-            clauses: rule
-                .when
-                .iter()
-                .map(|clause| (clause.clone(), Program::compile(clause).ok()))
-                .collect(),
-        };
-        Self { rules: config.rules.iter().map(compiled).collect() }
+        let rules: Vec<Compiled> = config.rules.iter().map(Compiled::of).collect();
+        let demands: Vec<Demands<Path>> = rules.iter().map(Compiled::demands).collect();
+        let (mut for_all, mut by_type) = (Vec::new(), BTreeMap::<_, Vec<usize>>::new());
+        let mut references = References::default();
+        for (position, rule) in rules.iter().enumerate() {
+            let types: BTreeSet<&TypeKey> = rule.types.iter().collect();
+            if types.is_empty() {
+                for_all.push(position);
+            }
+            for kind in types {
+                by_type.entry(kind.clone()).or_default().push(position);
+            }
+            let clauses = rule.clauses.iter().filter_map(|clause| clause.program.as_ref());
+            for program in clauses.chain(&rule.skills_of) {
+                references.add(program.expression());
+            }
+        }
+        let candidates = Candidates::of(&demands);
+        Self { rules, candidates, for_all, by_type, references, known: known_texts(config) }
     }
 
     /// Finds the first rule whose clauses all hold.
@@ -89,48 +109,122 @@ impl Rules {
         package: &Package,
         now: DateTime<Utc>,
     ) -> Match {
-        let context = context(&lead_of(config, package), &handoff_of(handoff), now);
-        let mut failed = Vec::new();
-        let for_type =
-            |rule: &&Compiled| rule.types.is_empty() || rule.types.contains(&handoff.kind);
-        for rule in self.rules.iter().filter(for_type) {
-            let mut clauses = Vec::with_capacity(rule.clauses.len());
-            for (expr, program) in &rule.clauses {
-                let clause = evaluate(expr, program.as_ref(), &context);
-                let held = clause.held;
-                clauses.push(clause);
-                if !held {
-                    break;
-                }
-            }
-            match clauses.pop() {
-                Some(clause) if !clause.held => {
-                    failed.push(RuleFailed { rule: rule.name.clone(), clause });
-                }
-                last => {
-                    clauses.extend(last);
-                    let (name, pool) = (rule.name.clone(), rule.pool.clone());
-                    let won = Won { rule: name, pool, clauses, skills: rule.skills.clone() };
-                    return Match { won: Some(won), failed };
-                }
-            }
-        }
-        Match { won: None, failed }
+        let about = (handoff, package);
+        let facts = Facts::of((config, &self.known), &self.references, about, now);
+        let context = facts.context(&self.references);
+        let texts = self.candidates.places().filter_map(|path| Some((path, facts.text(path)?)));
+        let won = self.candidates.among(texts).find_map(|position| {
+            let rule = self.rules.get(position).filter(|rule| rule.is_for(&handoff.kind))?;
+            Some((position, rule.won(&context)?))
+        });
+        let (end, won) = match won {
+            Some((position, won)) => (position, Some(won)),
+            None => (self.rules.len(), None),
+        };
+        let (failed_count, nearest) = self.before(end, &handoff.kind);
+        let failed = nearest.iter().filter_map(|position| self.rules[*position].failed(&context));
+        Match { won, failed: failed.collect(), failed_count }
     }
 
-    /// Lints every clause: syntax, the names it refers to, and a dry run on a typed sample.
-    pub fn faults(config: &Config) -> Vec<Fault> {
-        let sample =
-            context(&lead_of(config, &Package::default()), &sample_handoff(), DateTime::UNIX_EPOCH);
-        let mut faults = Vec::new();
-        for (rule_index, rule) in config.rules.iter().enumerate() {
-            for (clause_index, clause) in rule.when.iter().enumerate() {
-                if let Some((message, help)) = fault_of(clause, &sample) {
-                    faults.push(Fault { rule: rule_index, clause: clause_index, message, help });
-                }
+    /// Says which clause of one rule does not hold; nothing where all do.
+    pub fn failing(
+        &self,
+        position: usize,
+        config: &Config,
+        about: (&Handoff, &Package),
+        now: DateTime<Utc>,
+    ) -> Option<RuleFailed> {
+        let facts = Facts::of((config, &self.known), &self.references, about, now);
+        self.rules.get(position)?.failed(&facts.context(&self.references))
+    }
+
+    /// Counts the rules of a type before a position, and lists the nearest in order.
+    fn before(&self, end: usize, kind: &TypeKey) -> (usize, Vec<usize>) {
+        let own = self.by_type.get(kind).map(Vec::as_slice).unwrap_or_default();
+        let (mut count, mut nearest) = (0, Vec::new());
+        for positions in [own, &self.for_all] {
+            let before = &positions[..positions.partition_point(|position| *position < end)];
+            count += before.len();
+            nearest.extend_from_slice(&before[before.len().saturating_sub(MOST_TRACED)..]);
+        }
+        nearest.sort_unstable();
+        (count, nearest.split_off(nearest.len().saturating_sub(MOST_TRACED)))
+    }
+}
+
+impl Compiled {
+    fn of(rule: &Rule) -> Self {
+        let skills = rule.skills.iter().map(|skill| skill_of(skill));
+        let skills_of = rule.skills_of.iter().filter_map(|text| Program::compile(text).ok());
+        Self {
+            name: rule.name.clone(),
+            types: rule.types.clone(),
+            pool: rule.pool.clone(),
+            clauses: rule.when.iter().map(|text| Condition::of(text)).collect(),
+            skills: skills.filter(|skill| !skill.is_empty()).collect(),
+            skills_of: skills_of.collect(),
+        }
+    }
+
+    /// Gathers what its clauses demand together.
+    fn demands(&self) -> Demands<Path> {
+        let mut demands = Demands::new();
+        for clause in &self.clauses {
+            narrow(&mut demands, &clause.demand.texts);
+        }
+        demands
+    }
+
+    fn is_for(&self, kind: &TypeKey) -> bool {
+        self.types.is_empty() || self.types.contains(kind)
+    }
+
+    /// Says what it gives if all its clauses hold.
+    fn won(&self, context: &Context<'_, '_>) -> Option<Won> {
+        let mut clauses = Vec::with_capacity(self.clauses.len());
+        for clause in &self.clauses {
+            let clause = clause.ask(context);
+            if !clause.held {
+                return None;
+            }
+            clauses.push(clause);
+        }
+        let mut skills = self.skills.clone();
+        for program in &self.skills_of {
+            // What cannot be told asks for nothing.
+            if let Ok(Value::String(skill)) = program.execute(context) {
+                skills.insert(skill_of(&skill));
             }
         }
-        faults
+        skills.remove("");
+        Some(Won { rule: self.name.clone(), pool: self.pool.clone(), clauses, skills })
+    }
+
+    /// Says which clause does not hold, if one does not.
+    fn failed(&self, context: &Context<'_, '_>) -> Option<RuleFailed> {
+        let mut asked = self.clauses.iter().map(|clause| clause.ask(context));
+        let clause = asked.find(|clause| !clause.held)?;
+        Some(RuleFailed { rule: self.name.clone(), clause })
+    }
+}
+
+impl Condition {
+    fn of(text: &str) -> Self {
+        let program = Program::compile(text).ok();
+        let read = |program: &Program| demand(&program.expression().expr);
+        let demand = program.as_ref().map(read).unwrap_or_default();
+        Self { text: text.to_owned(), program, demand }
+    }
+
+    fn ask(&self, context: &Context<'_, '_>) -> Clause {
+        let result = self.program.as_ref().map(|program| program.execute(context));
+        let (held, error) = match result {
+            Some(Ok(Value::Bool(held))) => (held, None),
+            Some(Ok(other)) => (false, Some(format!("it is a {:?}", other.type_of()))),
+            Some(Err(error)) => (false, Some(error.to_string())),
+            None => (false, Some("it does not compile".to_owned())),
+        };
+        Clause { expr: self.text.clone(), held, error }
     }
 }
 
@@ -138,127 +232,23 @@ impl Rules {
 pub fn hold(
     clauses: &[String],
     config: &Config,
-    (handoff, package): (&Handoff, &Package),
+    about: (&Handoff, &Package),
     now: DateTime<Utc>,
 ) -> bool {
-    let context = context(&lead_of(config, package), &handoff_of(handoff), now);
-    let holds = |clause: &String| {
-        let program = Program::compile(clause).ok();
-        evaluate(clause, program.as_ref(), &context).held
-    };
-    clauses.iter().all(holds)
-}
-
-/// Says what is wrong with a clause that stands elsewhere than in a rule, and what to do.
-pub(crate) fn clause_fault(config: &Config, clause: &str) -> Option<(String, String)> {
-    let lead = lead_of(config, &Package::default());
-    fault_of(clause, &context(&lead, &sample_handoff(), DateTime::UNIX_EPOCH))
-}
-
-const VARIABLES: [&str; 4] = ["lead", "account", "handoff", "now"];
-
-fn fault_of(clause: &str, sample: &Context<'_, '_>) -> Option<(String, String)> {
-    let program = match Program::compile(clause) {
-        Ok(program) => program,
-        Err(error) => {
-            let line = error.to_string().replace('\n', " ");
-            return Some((
-                format!("`{clause}` is no CEL expression: {line}."),
-                "Write for example `lead.country == 'GB'`.".to_owned(),
-            ));
-        }
-    };
-    let references = program.references();
-    let unknown = references.variables().into_iter().find(|name| !VARIABLES.contains(name));
-    if let Some(unknown) = unknown {
-        return Some((
-            format!("`{clause}` refers to `{unknown}`, which does not exist."),
-            format!("Use {}.", VARIABLES.join(", ")),
-        ));
+    let conditions: Vec<Condition> = clauses.iter().map(|text| Condition::of(text)).collect();
+    let mut references = References::default();
+    for program in conditions.iter().filter_map(|condition| condition.program.as_ref()) {
+        references.add(program.expression());
     }
-    match program.execute(sample) {
-        Ok(Value::Bool(_)) => None,
-        Ok(other) => Some((
-            format!("`{clause}` is a {:?}, not true or false.", other.type_of()),
-            "Compare it with something.".to_owned(),
-        )),
-        Err(error) => Some((
-            format!("`{clause}` cannot be evaluated: {error}."),
-            "Check names and types; guard what may be absent with `has(lead.x)`.".to_owned(),
-        )),
-    }
+    let known = known_texts(config);
+    let context = Facts::of((config, &known), &references, about, now).context(&references);
+    conditions.iter().all(|condition| condition.ask(&context).held)
 }
 
-fn evaluate(expr: &str, program: Option<&Program>, context: &Context<'_, '_>) -> Clause {
-    let result = program.map(|program| program.execute(context));
-    let (held, error) = match result {
-        Some(Ok(Value::Bool(held))) => (held, None),
-        Some(Ok(other)) => (false, Some(format!("it is a {:?}", other.type_of()))),
-        Some(Err(error)) => (false, Some(error.to_string())),
-        None => (false, Some("it does not compile".to_owned())),
-    };
-    Clause { expr: expr.to_owned(), held, error }
+/// Writes a skill as it is compared.
+fn skill_of(text: &str) -> String {
+    text.trim().to_lowercase()
 }
 
-fn context(lead: &Json, handoff: &Json, now: DateTime<Utc>) -> Context<'static, 'static> {
-    let mut context = Context::default();
-    let account = json!({
-        "name": lead["company"], "country": lead["country"],
-        "industry": lead["industry"], "employees": lead["employees"],
-    });
-    for (name, value) in [("lead", lead), ("account", &account), ("handoff", handoff)] {
-        let value = cel::to_value(value).unwrap_or(Value::Null);
-        context.add_variable_from_value(name, value);
-    }
-    context.add_variable_from_value("now", Value::Timestamp(now.fixed_offset()));
-    context
-}
-
-/// Builds what clauses see of a package: every attribute is there, empty when unknown, so that a
-/// clause can ask.
-fn lead_of(config: &Config, package: &Package) -> Json {
-    let mut lead = Map::new();
-    let texts = config
-        .types
-        .values()
-        .flat_map(|kind| kind.fields.iter().map(|field| field.name.as_str()))
-        .chain(
-            config.sources.values().flat_map(|source| source.fields.values().map(String::as_str)),
-        )
-        .chain(["company", "country", "industry", "segment", "language", "product", "postal_code"]);
-    for name in texts {
-        lead.insert(name.to_owned(), "".into());
-    }
-    for number in ["score", "employees", "amount_minor"] {
-        lead.insert(number.to_owned(), 0.into());
-    }
-    for (name, value) in &package.values {
-        let typed_number = lead.get(name).is_some_and(Json::is_number);
-        let value = match (typed_number, &value.value) {
-            (true, Json::String(text)) => text.parse::<i64>().map_or(0.into(), Json::from),
-            (true, other) if !other.is_i64() => 0.into(),
-            (_, value) => value.clone(),
-        };
-        lead.insert(name.clone(), value);
-    }
-    let email = package.subject.email.as_deref().unwrap_or_default();
-    let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
-    lead.insert("email_domain".to_owned(), domain.to_lowercase().into());
-    Json::Object(lead)
-}
-
-fn handoff_of(handoff: &Handoff) -> Json {
-    json!({
-        "type": handoff.kind, "source": handoff.source, "from": handoff.from, "to": handoff.to,
-        "heat": handoff.heat, "score": handoff.score.unwrap_or(0),
-        "amount_minor": handoff.amount.as_ref().map_or(0, |money| money.minor),
-        "currency": handoff.amount.as_ref().map_or("", |money| money.currency.as_str()),
-    })
-}
-
-fn sample_handoff() -> Json {
-    json!({
-        "type": "mql", "source": "generic", "from": "marketing", "to": "sdr", "heat": 0,
-        "score": 0, "amount_minor": 0, "currency": "",
-    })
-}
+#[cfg(test)]
+mod tests;

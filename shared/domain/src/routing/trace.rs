@@ -163,7 +163,7 @@ pub struct Trace {
 
 /// A trace names at most this many rules that failed and reps that were passed over: a commit row
 /// stays small.
-const MOST_TRACED: usize = 12;
+pub(super) const MOST_TRACED: usize = 12;
 
 impl Trace {
     /// Keeps the trace small: the nearest rules, the chosen rep and those next in turn.

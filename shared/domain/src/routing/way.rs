@@ -6,7 +6,7 @@
 //! the same way and the same trace, byte for byte.
 
 use super::{
-    account_owner,
+    account::{OwnedBy, account_owner},
     place::{Place, Places, Wanted},
     rotation::{Choice, Standing, choose},
     rules::{Match, Rules},
@@ -78,7 +78,7 @@ pub fn route(asking: Asking<'_>, places: &Places) -> Result<Way, Unread> {
     let rule = trace.rule.clone();
     let mut walk = Walk { asking, skills, places, trace, rule, back_at: None };
     if walk.asking.by_request().is_none()
-        && let Some(way) = walk.to_the_accounts_owner(pool.as_ref())?
+        && let Some(way) = walk.ask_the_accounts_owner(pool.as_ref())?
     {
         return Ok(way);
     }
@@ -155,9 +155,11 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Gives it to the owner of the lead's account, if they may take it: skills are not asked, for
     /// they know the account.
-    fn to_the_accounts_owner(&mut self, asked: Option<&PoolId>) -> Result<Option<Way>, Unread> {
+    fn ask_the_accounts_owner(&mut self, asked: Option<&PoolId>) -> Result<Option<Way>, Unread> {
         let Asking { handoff, package, config, .. } = self.asking;
-        let Some((rep, because)) = account_owner(config, package) else { return Ok(None) };
+        let Some(OwnedBy { person: rep, because }) = account_owner(config, package) else {
+            return Ok(None);
+        };
         let theirs = |id: &PoolId, pool: &Pool| {
             let is_member = pool.members.iter().any(|member| member.rep == rep);
             is_member && (pool.team == handoff.to || Some(id) == asked)
@@ -191,8 +193,8 @@ impl<'a> Walk<'a> {
         self.trace.tried.push(Tried { pool: id.clone(), why });
         for otherwise in &pool.otherwise {
             let way = match otherwise {
-                Otherwise::NextOnShift => self.to_the_next_on_shift(id, pool, &standings),
-                Otherwise::Manager => self.to_the_manager(id, &choice),
+                Otherwise::NextOnShift => self.ask_who_is_next_on_shift(id, pool, &standings),
+                Otherwise::Manager => self.ask_the_manager(id, &choice),
                 Otherwise::Pool(other) if self.has_tried(other) => None,
                 Otherwise::Pool(other) => {
                     // Somebody without the skill is better than nobody.
@@ -217,7 +219,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Gives it to whoever comes on shift first; of several at once, to whose turn it is.
-    fn to_the_next_on_shift(&mut self, id: &PoolId, pool: &Pool, all: &[Standing]) -> Option<Way> {
+    fn ask_who_is_next_on_shift(
+        &mut self,
+        id: &PoolId,
+        pool: &Pool,
+        all: &[Standing],
+    ) -> Option<Way> {
         let off = PassedOver::OffShift;
         let mut resting: Vec<Standing> = all.to_vec();
         for standing in resting.iter_mut().filter(|one| one.ruled_out == Some(off)) {
@@ -236,7 +243,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Gives it to the pool's manager, who takes no turn.
-    fn to_the_manager(&mut self, id: &PoolId, choice: &Choice) -> Option<Way> {
+    fn ask_the_manager(&mut self, id: &PoolId, choice: &Choice) -> Option<Way> {
         let Asking { handoff, config, now, .. } = self.asking;
         let manager = config.role(Some(id), "manager")?;
         let had = handoff.had.contains(manager) || handoff.owner.as_ref() == Some(manager);

@@ -31,10 +31,10 @@ impl<'l> Lint<'l, '_> {
             let path = [path, &["targets", &index]].concat();
             self.reached(&[&path[..], &["target"]].concat(), target.target, &calendars, is_back);
             for (place, clause) in target.when.iter().enumerate() {
-                if let Some((message, help)) = routing::clause_fault(self.config, clause) {
+                if let Some((code, message, help)) = routing::clause_fault(self.config, clause) {
                     let place = place.to_string();
                     let path = [&path[..], &["when", &place]].concat();
-                    self.report(&path, "wrong-clause", message, &help);
+                    self.report(&path, code, message, &help);
                 }
             }
         }

@@ -343,3 +343,13 @@ fn a_roster_that_cannot_work_is_found_with_its_place() {
         "klingon",
     );
 }
+
+#[test]
+fn what_a_later_lint_finds_in_a_stored_configuration_keeps_nobody_from_their_work() {
+    let twice = SAMPLE.replacen("pool = \"sdr_americas\"", "pool = \"nowhere\"", 1);
+    assert!(load(&twice).is_err());
+    let stored = crate::config::load_stored(&twice).unwrap();
+    assert_eq!(stored.rules.len(), load(SAMPLE).unwrap().rules.len());
+    let broken = SAMPLE.replacen("capacity = 40", "capacity = \"many\"", 1);
+    assert_eq!(crate::config::load_stored(&broken).unwrap_err()[0].code, "wrong-value");
+}

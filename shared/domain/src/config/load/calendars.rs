@@ -2,8 +2,7 @@
 //! hours of their own; and what is wrong with one.
 //!
 //! Everything found is reported, each at its own place, and a calendar is made of what could be
-//! read. Files are tables of the same text (`[files]`), so that a stored configuration is whole:
-//! who reads a configuration from disk appends those it names first ([`with_files`]).
+//! read.
 
 use super::super::holidays::holidays;
 use super::{Reader, worded};
@@ -166,17 +165,8 @@ impl Reading<'_, '_> {
     fn file(&mut self, files: &BTreeMap<String, String>) {
         let rule = self.rule;
         let Some(name) = &rule.holidays_from else { return };
-        let path = ["holidays_from"];
-        if !is_plain(name) {
-            let message = format!("`{name}` is no plain file name.");
-            let help = "Put the file next to the configuration and write its name alone.";
-            return self.report(&path, "wrong-file-name", message, help);
-        }
-        let Some(text) = files.get(name) else {
-            let message = format!("There is no file `{name}`.");
-            let help = "Put it next to the configuration, or give its text in `[files]`.";
-            return self.report(&path, "missing-file", message, help);
-        };
+        let place = ["calendars", self.key, "holidays_from"];
+        let Some(text) = self.reader.file(self.document, &place, name, files) else { return };
         match holidays(text, rule.timezone) {
             Ok(days) => {
                 let closed = |calendar| days.iter().copied().fold(calendar, Calendar::with_holiday);
@@ -184,7 +174,7 @@ impl Reading<'_, '_> {
             }
             Err(refusal) => {
                 let message = format!("`{name}`, line {}: {}", refusal.line, refusal.message);
-                self.report(&path, "wrong-holidays", message, refusal.help);
+                self.report(&["holidays_from"], "wrong-holidays", message, refusal.help);
             }
         }
     }
@@ -295,53 +285,4 @@ impl Reading<'_, '_> {
             self.report(&[named], "long-closure", message, help);
         }
     }
-}
-
-/// Tells whether a name names a file next to the configuration and nothing else.
-fn is_plain(name: &str) -> bool {
-    let is_odd = |character: char| character.is_control() || "/\\:".contains(character);
-    !name.is_empty() && !name.starts_with('.') && name.len() <= 255 && !name.contains(is_odd)
-}
-
-/// Lists the files that the calendars of a configuration name and its text does not have.
-///
-/// None if it has a table `[files]`: then it is whole as it is.
-pub fn files_named(text: &str) -> BTreeSet<String> {
-    let Ok(document) = text.parse::<toml::Table>() else { return BTreeSet::new() };
-    if document.contains_key("files") {
-        return BTreeSet::new();
-    }
-    let calendars = document.get("calendars").and_then(toml::Value::as_table);
-    let names = calendars.into_iter().flat_map(toml::Table::values);
-    let names = names.filter_map(|calendar| calendar.get("holidays_from")?.as_str());
-    names.filter(|name| is_plain(name)).map(str::to_owned).collect()
-}
-
-/// Appends files to a configuration's text, so that it is whole.
-pub fn with_files(text: &str, files: &BTreeMap<String, String>) -> String {
-    let mut whole = text.to_owned();
-    if files.is_empty() {
-        return whole;
-    }
-    if !whole.ends_with('\n') {
-        whole.push('\n');
-    }
-    whole.push_str(
-        "\n# --- files that the configuration names, as they were when it was read\n\n[files]\n",
-    );
-    for (name, content) in files {
-        whole.push_str(&format!("{} = {}\n", quoted(name), quoted(content)));
-    }
-    whole
-}
-
-/// Writes a TOML string: as it is where that can be, else escaped.
-fn quoted(text: &str) -> String {
-    let is_odd = |character: char| character.is_control() && character != '\n';
-    let as_it_is = text.replace("\r\n", "\n");
-    if as_it_is.contains('\n') && !as_it_is.contains("'''") && !as_it_is.contains(is_odd) {
-        let end = if as_it_is.ends_with('\n') { "" } else { "\n" };
-        return format!("'''\n{as_it_is}{end}'''");
-    }
-    toml::Value::String(text.to_owned()).to_string()
 }

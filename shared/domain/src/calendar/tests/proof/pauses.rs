@@ -99,6 +99,9 @@ fn compare_all(calendar: &Calendar, walk: &Walk, start: DateTime<Utc>, paused: &
     prop_assert!(found >= due, "{} is before {} without {:?}", found, due, pauses);
     let off = walk.worked_ms(start, found, &pauses) - seconds * 1_000;
     prop_assert_eq!(off, 0, "{} ms off at {} by {:?}", off, found, pauses);
+    // It is the earliest such instant, unless it stayed where it was.
+    let before = walk.worked_ms(start, found - Duration::milliseconds(1), &pauses);
+    prop_assert!(found == due || before < seconds * 1_000, "{} is not the earliest", found);
     Ok(())
 }
 

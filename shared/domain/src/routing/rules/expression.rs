@@ -1,0 +1,328 @@
+//! What a clause says before anybody is asked: the fields it refers to, and the texts it demands.
+//!
+//! A demand is what must be so for the clause to hold: `lead.country == 'GB'` cannot hold unless
+//! the country is that text, whatever else can go wrong. What is not understood demands nothing, so
+//! such a clause is simply asked.
+
+use crate::candidates::Demands;
+use cel::{
+    IdedExpr,
+    common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A variable whose fields clauses refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Root {
+    Lead,
+    Account,
+    Handoff,
+    Territory,
+}
+
+impl Root {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "lead" => Self::Lead,
+            "account" => Self::Account,
+            "handoff" => Self::Handoff,
+            "territory" => Self::Territory,
+            _ => return None,
+        })
+    }
+}
+
+/// A field of a variable, as one writes `lead.country`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Path {
+    pub(super) root: Root,
+    pub(super) field: String,
+}
+
+/// The fields that expressions refer to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct References {
+    fields: BTreeMap<Root, BTreeSet<String>>,
+    /// Variables that stand somewhere as a whole.
+    whole: BTreeSet<Root>,
+}
+
+impl References {
+    /// Takes in what an expression refers to.
+    pub(super) fn add(&mut self, expression: &IdedExpr) {
+        walk(&expression.expr, &mut |expr| {
+            if let Some(Path { root, field }) = selected(expr) {
+                self.fields.entry(root).or_default().insert(field);
+                return Below::Skip;
+            }
+            if let Expr::Ident(name) = expr {
+                self.whole.extend(Root::of(name.trim_start_matches('.')));
+            }
+            Below::Visit
+        });
+    }
+
+    /// Refers to everything there is.
+    pub(super) fn all() -> Self {
+        let whole = [Root::Lead, Root::Account, Root::Handoff, Root::Territory];
+        Self { fields: BTreeMap::new(), whole: whole.into() }
+    }
+
+    /// Lists the fields of a variable that are referred to; nothing says that all are.
+    pub(super) fn of(&self, root: Root) -> Option<impl Iterator<Item = &str>> {
+        let fields = || self.fields.get(&root).into_iter().flatten().map(String::as_str);
+        (!self.whole.contains(&root)).then(fields)
+    }
+}
+
+/// Whether to look at what is below an expression.
+#[derive(PartialEq)]
+enum Below {
+    Visit,
+    Skip,
+}
+
+/// Visits an expression and all that is below it, as far as the visitor wants.
+fn walk<'e>(expr: &'e Expr, visit: &mut impl FnMut(&'e Expr) -> Below) {
+    let mut left = vec![expr];
+    while let Some(expr) = left.pop() {
+        if visit(expr) == Below::Skip {
+            continue;
+        }
+        match expr {
+            Expr::Call(call) => {
+                left.extend(call.target.iter().map(|target| &target.expr));
+                left.extend(call.args.iter().map(|argument| &argument.expr));
+            }
+            Expr::Comprehension(one) => left.extend(
+                [&one.iter_range, &one.accu_init, &one.loop_cond, &one.loop_step, &one.result]
+                    .map(|part| &part.expr),
+            ),
+            Expr::List(list) => left.extend(list.elements.iter().map(|element| &element.expr)),
+            Expr::Map(map) => left.extend(map.entries.iter().flat_map(|one| parts(&one.expr))),
+            Expr::Struct(one) => left.extend(one.entries.iter().flat_map(|one| parts(&one.expr))),
+            Expr::Select(select) => left.push(&select.operand.expr),
+            Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
+        }
+    }
+}
+
+fn parts(entry: &EntryExpr) -> Vec<&Expr> {
+    match entry {
+        EntryExpr::StructField(field) => vec![&field.value.expr],
+        EntryExpr::MapEntry(entry) => vec![&entry.key.expr, &entry.value.expr],
+    }
+}
+
+/// Reads `lead.country`, `has(lead.country)` or `lead['country']` as the field they refer to.
+fn selected(expr: &Expr) -> Option<Path> {
+    let (operand, field) = match expr {
+        Expr::Select(select) => (&select.operand.expr, select.field.as_str()),
+        Expr::Call(CallExpr { func_name, target: None, args })
+            if func_name.as_str() == operators::INDEX =>
+        {
+            let [operand, index] = args.as_slice() else { return None };
+            (&operand.expr, text_of(&index.expr)?)
+        }
+        _ => return None,
+    };
+    let Expr::Ident(name) = operand else { return None };
+    Some(Path { root: Root::of(name)?, field: field.to_owned() })
+}
+
+fn text_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
+    }
+}
+
+/// Reads a field whose value is compared: an account's is the lead's it is made of.
+fn compared(expr: &Expr) -> Option<Path> {
+    let path = selected(expr)?;
+    if matches!(expr, Expr::Select(select) if select.test) {
+        return None;
+    }
+    if path.root != Root::Account {
+        return Some(path);
+    }
+    let field = match path.field.as_str() {
+        "name" => "company",
+        field @ ("country" | "industry") => field,
+        _ => return None,
+    };
+    Some(Path { root: Root::Lead, field: field.to_owned() })
+}
+
+/// Reads `path == 'text'`, `'text' == path` or `path in ['a', 'b']`; `operator` is the first's.
+fn comparison(call: &CallExpr, operator: &str) -> Option<(Path, BTreeSet<String>)> {
+    let [left, right] = call.args.as_slice() else { return None };
+    let (left, right) = (&left.expr, &right.expr);
+    if call.target.is_some() {
+        return None;
+    }
+    if call.func_name == operator {
+        let (path, text) = match text_of(right) {
+            Some(text) => (left, text),
+            None => (right, text_of(left)?),
+        };
+        return Some((compared(path)?, BTreeSet::from([text.to_owned()])));
+    }
+    match (call.func_name.as_str(), right) {
+        (operators::IN, Expr::List(list)) if list.optional_indices.is_empty() => {
+            let texts = list.elements.iter().map(|one| text_of(&one.expr).map(str::to_owned));
+            Some((compared(left)?, texts.collect::<Option<_>>()?))
+        }
+        _ => None,
+    }
+}
+
+/// What a clause demands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Demand {
+    /// At each of these paths, one of these texts.
+    pub(super) texts: Demands<Path>,
+    /// Whether that is all: it holds wherever its demands are met.
+    pub(super) is_all: bool,
+}
+
+/// Reads what must be so for an expression to hold.
+pub(super) fn demand(expr: &Expr) -> Demand {
+    let Expr::Call(call) = expr else { return Demand::default() };
+    if let Some((path, texts)) = comparison(call, operators::EQUALS) {
+        return Demand { texts: BTreeMap::from([(path, texts)]), is_all: true };
+    }
+    let ([one, other], None) = (call.args.as_slice(), &call.target) else {
+        return Demand::default();
+    };
+    match call.func_name.as_str() {
+        operators::LOGICAL_AND => {
+            let (one, other) = (demand(&one.expr), demand(&other.expr));
+            let mut texts = one.texts;
+            narrow(&mut texts, &other.texts);
+            Demand { texts, is_all: one.is_all && other.is_all }
+        }
+        operators::LOGICAL_OR => {
+            let (mut one, other) = (demand(&one.expr), demand(&other.expr));
+            let is_one_path = one.texts.len() == 1 && one.texts.keys().eq(other.texts.keys());
+            one.texts.retain(|path, _| other.texts.contains_key(path));
+            for (path, texts) in &mut one.texts {
+                texts.extend(other.texts.get(path).into_iter().flatten().cloned());
+            }
+            Demand { texts: one.texts, is_all: one.is_all && other.is_all && is_one_path }
+        }
+        _ => Demand::default(),
+    }
+}
+
+/// Adds demands: where there are two of one path, what meets both.
+pub(super) fn narrow(demands: &mut Demands<Path>, more: &Demands<Path>) {
+    for (path, texts) in more {
+        let known = demands.entry(path.clone()).or_insert_with(|| texts.clone());
+        known.retain(|text| texts.contains(text));
+    }
+}
+
+/// Lists the territories, by table, that an expression compares with anywhere.
+pub(super) fn territories_of(expression: &IdedExpr) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    walk(&expression.expr, &mut |expr| {
+        if let Expr::Call(call) = expr {
+            let equal = comparison(call, operators::EQUALS);
+            let compared = equal.or_else(|| comparison(call, operators::NOT_EQUALS));
+            if let Some((path, texts)) = compared.filter(|(path, _)| path.root == Root::Territory) {
+                found.extend(texts.into_iter().map(|text| (path.field.clone(), text)));
+            }
+        }
+        Below::Visit
+    });
+    found
+}
+
+/// Lists the tables that an expression refers to.
+pub(super) fn tables_of(expression: &IdedExpr) -> BTreeSet<String> {
+    let mut references = References::default();
+    references.add(expression);
+    references.fields.remove(&Root::Territory).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cel::Program;
+
+    /// Checks what a clause demands, `field = a|b` by path, and whether that is all.
+    fn check(clause: &str, expected: &[&str], is_all: bool) {
+        let program = Program::compile(clause).unwrap();
+        let found = demand(&program.expression().expr);
+        let texts = found.texts.iter().map(|(path, texts)| {
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            format!("{:?}.{} = {}", path.root, path.field, texts.join("|"))
+        });
+        assert_eq!(texts.collect::<Vec<_>>(), expected, "{clause}");
+        assert_eq!(found.is_all, is_all, "{clause}");
+    }
+
+    #[test]
+    fn equalities_demand_their_texts() {
+        check("lead.country == 'GB'", &["Lead.country = GB"], true);
+        check("\"GB\" == lead['country']", &["Lead.country = GB"], true);
+        check("handoff.type in ['mql', 'hot_lead']", &["Handoff.type = hot_lead|mql"], true);
+        check("territory.sales == 'DACH'", &["Territory.sales = DACH"], true);
+        check("account.name == 'Acme'", &["Lead.company = Acme"], true);
+        check("lead.country in []", &["Lead.country = "], true);
+    }
+
+    #[test]
+    fn demands_of_both_sides_are_put_together() {
+        check(
+            "lead.country == 'GB' && lead.language in ['en', 'cy']",
+            &["Lead.country = GB", "Lead.language = cy|en"],
+            true,
+        );
+        check("lead.country == 'GB' && lead.score > 5", &["Lead.country = GB"], false);
+        check("lead.country == 'GB' || lead.country == 'IE'", &["Lead.country = GB|IE"], true);
+        check("lead.country == 'GB' || lead.language == 'en'", &[], false);
+        check("lead.country == 'GB' && lead.country == 'IE'", &["Lead.country = "], true);
+        let both = "(lead.country == 'A' && lead.language == 'b') \
+                    || (lead.country == 'C' && lead.language == 'd')";
+        check(both, &["Lead.country = A|C", "Lead.language = b|d"], false);
+    }
+
+    #[test]
+    fn what_is_no_equality_of_texts_demands_nothing() {
+        for clause in [
+            "lead.score == 5",
+            "lead.country != 'GB'",
+            "!(lead.country == 'GB')",
+            "lead.country in ['GB', 5]",
+            "lead.country in lead.countries",
+            "lead.country == lead.other",
+            "has(lead.country)",
+            "lead.a.b == 'x'",
+            "lead == 'x'",
+            "now == 'x'",
+            "account.employees == 'x'",
+            "['GB'].exists(lead, lead.country == 'GB')",
+            "lead.country == 'GB' ? true : false",
+        ] {
+            check(clause, &[], false);
+        }
+    }
+
+    #[test]
+    fn references_are_found_wherever_they_stand() {
+        let mut references = References::default();
+        for clause in [
+            "has(lead.a) && lead.b.c.startsWith('x')",
+            "[lead.d].exists(x, x == lead['e'] || {'k': lead.f}[lead.g] == 1)",
+            "handoff[lead.h] == 'x' && size(territory) > 1",
+        ] {
+            references.add(Program::compile(clause).unwrap().expression());
+        }
+        let fields = |root| references.of(root).map(|fields| fields.collect::<Vec<_>>());
+        assert_eq!(fields(Root::Lead), Some(vec!["a", "b", "d", "e", "f", "g", "h"]));
+        assert_eq!(fields(Root::Account), Some(vec![]));
+        assert_eq!((fields(Root::Handoff), fields(Root::Territory)), (None, None));
+    }
+}

@@ -1,0 +1,140 @@
+//! For any rules and any lead, looking rules up gives what asking each in order gives.
+
+use super::{naive, *};
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
+/// Places that clauses compare, with texts that occur.
+fn comparison() -> impl Strategy<Value = String> {
+    let path = prop::sample::select(vec![
+        "lead.country",
+        "lead.language",
+        "lead.nobody",
+        "lead.score",
+        "lead.odd",
+        "lead.email_domain",
+        "lead['country']",
+        "account.country",
+        "account.name",
+        "account.employees",
+        "account.nothing",
+        "handoff.type",
+        "handoff.source",
+        "handoff.heat",
+        "territory.sales",
+        "territory.none",
+        "lead",
+    ]);
+    let text = prop::sample::select(vec!["", "DE", "SE", "de", "sv", "mql", "DACH", "b.example"]);
+    let texts = prop::collection::vec(text.clone(), 0..3);
+    prop_oneof![
+        4 => (path.clone(), text.clone()).prop_map(|(path, text)| format!("{path} == '{text}'")),
+        1 => (path.clone(), text.clone()).prop_map(|(path, text)| format!("'{text}' == {path}")),
+        2 => (path.clone(), texts).prop_map(|(path, texts)| format!("{path} in {texts:?}")),
+        1 => (path.clone(), text).prop_map(|(path, text)| format!("{path} != '{text}'")),
+        1 => path.clone().prop_map(|path| format!("{path} in ['DE', 5, 1]")),
+        1 => path.clone().prop_map(|path| format!("size({path}) > 1")),
+        1 => path.prop_map(|path| format!("{path} > 0")),
+        1 => prop::sample::select(vec![
+            "true",
+            "false",
+            "has(lead.odd)",
+            "has(lead.nobody) && lead.nobody == 'x'",
+            "1 / 0 == 1",
+            "lead.country ==",
+            "now > timestamp('2020-01-01T00:00:00Z')",
+            "unheard_of(lead)",
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+fn clause() -> impl Strategy<Value = String> {
+    let both = |operator: &'static str| {
+        (comparison(), comparison())
+            .prop_map(move |(one, other)| format!("{one} {operator} {other}"))
+    };
+    prop_oneof![
+        6 => comparison(),
+        1 => both("&&"),
+        1 => both("||"),
+        1 => comparison().prop_map(|one| format!("!({one})")),
+    ]
+}
+
+fn some_rule() -> impl Strategy<Value = Rule> {
+    let types = prop::sample::subsequence(vec!["mql", "hot_lead", "gone"], 0..=2);
+    (types, prop::collection::vec(clause(), 0..3)).prop_map(|(types, when)| Rule {
+        types: types.into_iter().map(Into::into).collect(),
+        when,
+        skills_of: vec!["lead.language".to_owned(), "lead.odd".to_owned()],
+        ..rule("", &[])
+    })
+}
+
+fn some_rules() -> impl Strategy<Value = Vec<Rule>> {
+    prop::collection::vec(some_rule(), 0..40).prop_map(|mut rules| {
+        for (number, rule) in rules.iter_mut().enumerate() {
+            rule.name = format!("rule {number}");
+        }
+        rules
+    })
+}
+
+fn some_lead() -> impl Strategy<Value = Package> {
+    let value = prop::sample::select(vec![
+        Json::Null,
+        "DE".into(),
+        "SE".into(),
+        "sv".into(),
+        "7".into(),
+        5.into(),
+        2.5.into(),
+        json!(["DE"]),
+        json!({ "country": "DE" }),
+        true.into(),
+    ]);
+    let name = prop::sample::select(vec![
+        "country",
+        "language",
+        "score",
+        "employees",
+        "company",
+        "odd",
+        "email_domain",
+        "lead",
+    ]);
+    let email = prop::sample::select(vec!["", "a@b.example", "a@B.EXAMPLE", "nobody"]);
+    (prop::collection::btree_map(name, value, 0..6), email).prop_map(|(values, email)| {
+        let mut lead = Package::default();
+        for (name, value) in values {
+            let value = crate::package::Value { value, by: "crm".to_owned(), at: now() };
+            lead.values.insert(name.to_owned(), value);
+        }
+        lead.subject.email = Some(email.to_owned());
+        lead
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn rules_that_are_looked_up_answer_as_rules_that_are_asked_in_order(
+        rules in some_rules(),
+        leads in prop::collection::vec(some_lead(), 1..6),
+        kind in prop::sample::select(vec!["mql", "closed_won"]),
+    ) {
+        let config = with_rules(rules);
+        let rules = Rules::compile(&config);
+        for lead in leads {
+            let about = handoff(kind);
+            let found = rules.matching(&config, &about, &lead, now());
+            let (won, failed) = naive::matching(&config, &about, &lead, now());
+            prop_assert_eq!(found.won, won);
+            prop_assert_eq!(found.failed_count, failed.len());
+            let nearest = &failed[failed.len().saturating_sub(MOST_TRACED)..];
+            prop_assert_eq!(found.failed.as_slice(), nearest);
+        }
+    }
+}
