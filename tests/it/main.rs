@@ -16,6 +16,7 @@ mod facts;
 mod first_story;
 mod lateness;
 mod lifecycle;
+mod people;
 mod refused;
 mod settling;
 mod store;

@@ -11,11 +11,12 @@ use crate::{
     fault::Fault,
     may::may,
     plan::{self, Plan, Refused, Situation},
+    sheet::folded,
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    Actor, AttemptId, Change, Commit, Config, Facts, Handoff, HandoffId, PersonId, Refusal,
-    SourceKey, routing::Place,
+    Actor, AttemptId, Config, Facts, Handoff, HandoffId, PersonId, Refusal, SourceKey,
+    routing::Place,
 };
 use sha2::{Digest, Sha256};
 use store::{By, Seen, StoreError, Stored, Write};
@@ -47,8 +48,17 @@ impl Desk {
     /// Carries out a command; the handoff as it is after it, or as it is if there was nothing to
     /// do.
     pub(crate) async fn act(&self, id: &HandoffId, order: &Order) -> Result<Handoff, Fault> {
+        Ok(self.carry_out(id, order).await?.0)
+    }
+
+    /// Carries out a command, and tells whether anything changed by it now.
+    pub(crate) async fn carry_out(
+        &self,
+        id: &HandoffId,
+        order: &Order,
+    ) -> Result<(Handoff, bool), Fault> {
         if let Some(seen) = self.seen(order).await? {
-            return self.as_answered(id, &seen, order).await;
+            return Ok((self.as_answered(id, &seen, order).await?, false));
         }
         for _ in 0..TRIES {
             let now = self.clock.now();
@@ -68,15 +78,15 @@ impl Desk {
                 Situation { handoff: &handoff, package: &package, facts, standing, now };
             let plan = match situation.decide(&order.person, &order.ask.deed) {
                 Ok(plan) => plan,
-                Err(Refused::ByDecision(Refusal::Nothing)) => return Ok(handoff.record),
+                Err(Refused::ByDecision(Refusal::Nothing)) => return Ok((handoff.record, false)),
                 Err(refused) => return Err(Fault::Conflict(refused.to_string())),
             };
             let write = self.write(&handoff, plan, order, facts.active, now);
             match self.store.commit(write).await {
-                Ok(handoff) => return Ok(handoff),
+                Ok(handoff) => return Ok((handoff, true)),
                 Err(StoreError::Conflict | StoreError::Full(_)) => {}
                 Err(StoreError::Duplicate(seen)) => {
-                    return self.as_answered(id, &seen, order).await;
+                    return Ok((self.as_answered(id, &seen, order).await?, false));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -172,15 +182,4 @@ fn expect(handoff: &Handoff, version: Option<u64>, config: &Config) -> Result<()
         "Somebody was faster: this handoff is {} now and {owner} (version {}). Look at it again.",
         handoff.stage, handoff.version
     )))
-}
-
-/// Folds commits, an opening first, to the handoff they left.
-fn folded<'a>(commits: impl Iterator<Item = &'a Commit>) -> Option<Handoff> {
-    commits.fold(None, |handoff, commit| {
-        let before = handoff.or_else(|| match commit.changes.first() {
-            Some(Change::Opened { handoff }) => Some((**handoff).clone()),
-            _ => None,
-        });
-        before.map(|before| before.after(&commit.changes, commit.at))
-    })
 }

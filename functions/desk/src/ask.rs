@@ -37,6 +37,8 @@ pub(crate) enum Deed {
     GiveTo(PersonId),
     /// Give it to a pool, or to whom the rules choose.
     Route(Option<PoolId>),
+    /// Take it from somebody whose handoffs all go, for whom the rules choose.
+    TakeFrom(PersonId),
     /// Let its clocks stand still: why, and until when if not as long as it may be.
     Pause(String, Option<DateTime<Utc>>),
     /// Let them go on.
@@ -161,7 +163,8 @@ impl Fields {
         self.said.remove(name).filter(|value| !value.is_null())
     }
 
-    fn text(&mut self, name: &str) -> Result<Option<String>, String> {
+    /// Takes a text that may be there.
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, String> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) if text.trim().is_empty() => Ok(None),

@@ -19,6 +19,7 @@ mod may;
 mod moment;
 mod pages;
 mod plan;
+mod reassign;
 mod route;
 mod row;
 mod sheet;
@@ -107,14 +108,19 @@ impl Desk {
             Route::Handoff(id) => self.page_handoff(request, id, &visitor).await,
             Route::Hold(id) => self.hold(id).await,
             Route::Form(id, verb) => self.page_act(request, (id, *verb), &visitor).await,
+            Route::People => self.page_people(request, &visitor).await,
+            Route::Absence => self.page_absence(request, &visitor).await,
+            Route::Reassign => self.page_reassign(request, &pairs, &visitor).await,
             Route::Dashboard => self.page_dashboard(request, &pairs, &visitor).await,
             Route::Digest => self.page_digest(request, &pairs, &visitor).await,
             Route::Person => self.pick(body),
             Route::ApiList => self.api_list(&pairs, accept).await,
             Route::ApiOpen => self.api_open(&visitor, headers, body).await,
             Route::ApiHandoff(id) => self.api_show(id).await,
+            Route::ApiWhy(id) => self.api_why(id, &pairs).await,
             Route::ApiAct(id, verb) => self.api_act((id, *verb), &visitor, headers, body).await,
             Route::ApiAbsence(rep) => self.api_absence(rep, &visitor, body).await,
+            Route::ApiReassign => self.api_reassign(&visitor, &pairs, body).await,
             Route::ApiQueue => self.api_queue(&pairs, accept).await,
             Route::ApiMetrics => self.api_metrics(&pairs).await,
             Route::ApiHealth => self.api_health().await,

@@ -2,8 +2,9 @@
 //!
 //! What is the owner's (taking it, giving it back) the decision itself guards, so that a lost race
 //! names the winner. Ending somebody else's handoff, or letting its clocks stand still, is for those
-//! who answer for its pool.
-//! Everything else is open to everybody of the organisation, and recorded.
+//! who answer for its pool; giving everything of somebody to others is for those who answer for
+//! them, and saying when somebody is away for those and for themselves. Everything else is open to
+//! everybody of the organisation, and recorded.
 
 use crate::{fault::Fault, verb::Verb};
 use domain::{Config, Handoff, PersonId};
@@ -72,6 +73,56 @@ pub(crate) fn is_known(person: &PersonId, config: &Config) -> Result<(), Fault> 
     }
 }
 
+/// Tells whether a person may say when somebody is away.
+///
+/// # Errors
+/// `Forbidden`, with who may.
+pub(crate) fn may_set_absence(
+    person: &PersonId,
+    rep: &PersonId,
+    config: &Config,
+) -> Result<(), Fault> {
+    is_known(person, config)?;
+    if person == rep || manages(person, rep, config) {
+        return Ok(());
+    }
+    let (name, managers) = (config.name_of(rep), managers_of(rep, config));
+    Err(Fault::Forbidden(format!("Only {name} or {managers} can say when {name} is away.")))
+}
+
+/// Tells whether a person may give everything of somebody to others.
+///
+/// # Errors
+/// `Forbidden`, with who may.
+pub(crate) fn may_give_away(
+    person: &PersonId,
+    rep: &PersonId,
+    config: &Config,
+) -> Result<(), Fault> {
+    is_known(person, config)?;
+    if manages(person, rep, config) {
+        return Ok(());
+    }
+    let (name, managers) = (config.name_of(rep), managers_of(rep, config));
+    Err(Fault::Forbidden(format!("Only {managers} can give everything of {name} to others.")))
+}
+
+/// Tells whether a person answers for a pool somebody is in, or for the organisation.
+fn manages(person: &PersonId, rep: &PersonId, config: &Config) -> bool {
+    let pools = config.pools_of(rep).filter_map(|pool| config.pools.get(pool));
+    let roles = pools.flat_map(|pool| pool.roles.values());
+    roles.chain(config.organisation.roles.values()).any(|holder| holder == person)
+}
+
+fn managers_of(rep: &PersonId, config: &Config) -> String {
+    let pools = config.pools_of(rep).filter_map(|pool| config.pools.get(pool));
+    let names: Vec<&str> = pools.map(|pool| pool.name.as_str()).collect();
+    match names.is_empty() {
+        true => "a manager of the organisation".to_owned(),
+        false => format!("a manager of {}", names.join(" or ")),
+    }
+}
+
 fn answers_for(person: &PersonId, handoff: &Handoff, config: &Config) -> bool {
     let pool = handoff.pool.as_ref().and_then(|pool| config.pools.get(pool));
     let roles = pool.into_iter().flat_map(|pool| pool.roles.values());
@@ -96,6 +147,29 @@ mod tests {
         check("grace", Verb::Recycle, true);
         check("ben", Verb::Complete, false);
         check("marcus", Verb::Recycle, false);
+    }
+
+    #[test]
+    fn those_who_answer_for_somebody_and_nobody_else_give_everything_of_theirs_away() {
+        let check = |person: &str, (away, gives): (bool, bool)| {
+            let (person, rep, config) = (person.into(), "amara".into(), config());
+            assert_eq!(may_set_absence(&person, &rep, &config).is_ok(), away, "{person}");
+            assert_eq!(may_give_away(&person, &rep, &config).is_ok(), gives, "{person}");
+        };
+        check("priya", (true, true));
+        check("grace", (true, true));
+        check("amara", (true, false));
+        check("ben", (false, false));
+        check("marcus", (false, false));
+        check("mallory", (false, false));
+        let refused = may_give_away(&"marcus".into(), &"amara".into(), &config()).unwrap_err();
+        let expected =
+            "Only a manager of SDR Europe can give everything of Amara Okafor to others.";
+        assert_eq!(refused.to_string(), expected);
+        let refused = may_set_absence(&"ben".into(), &"amara".into(), &config()).unwrap_err();
+        let expected = "Only Amara Okafor or a manager of SDR Europe can say when Amara Okafor is \
+                        away.";
+        assert_eq!(refused.to_string(), expected);
     }
 
     #[test]

@@ -24,6 +24,9 @@ use store::Stored;
 /// Why a person asked for another owner, as history keeps it; their words are kept apart.
 const BY_REQUEST: &str = "a person asked for it";
 
+/// Why another owner is looked for where somebody's handoffs all go.
+const ALL_GO: &str = "everything its owner has goes to others";
+
 /// What a command is decided on.
 pub(crate) struct Situation<'a> {
     /// The handoff as stored.
@@ -90,6 +93,22 @@ fn pool_for<'a>(
         .or_else(|| config.pools.iter().find(|(_, pool)| suits(pool)))
 }
 
+/// Decides what takes a handoff from its owner for somebody else; nothing where it is not theirs,
+/// or another owner is looked for already.
+pub(crate) fn taken_from(
+    owner: &PersonId,
+    handoff: &Handoff,
+    facts: Facts<'_>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Change>, Refusal> {
+    let goes_already = handoff.routing.is_some() && handoff.had.contains(owner);
+    if handoff.owner.as_ref() != Some(owner) || goes_already {
+        return Err(Refusal::Nothing);
+    }
+    let command = Command::RequestRouting { pool: None, reason: ALL_GO.to_owned() };
+    decide(handoff, command, facts, now)
+}
+
 impl Situation<'_> {
     /// Decides what a person's deed changes.
     pub(crate) fn decide(&self, person: &PersonId, deed: &Deed) -> Result<Plan, Refused> {
@@ -106,6 +125,10 @@ impl Situation<'_> {
             Deed::Note => Command::Note,
             Deed::Route(pool) => {
                 Command::RequestRouting { pool: pool.clone(), reason: BY_REQUEST.to_owned() }
+            }
+            Deed::TakeFrom(owner) => {
+                let changes = taken_from(owner, self.handoff, self.facts, self.now)?;
+                return Ok(Plan { changes, ..Plan::default() });
             }
             Deed::Pause(reason, until) => {
                 Command::Pause { by, reason: reason.clone(), until: *until }
@@ -262,6 +285,8 @@ mod tests {
         expected(situation.decide(&"amara".into(), deed));
     }
 
+    const NOTHING: Refused = Refused::ByDecision(Refusal::Nothing);
+
     fn refusal(deed: &Deed, standing: (u32, u64)) -> String {
         let mut said = String::new();
         check(handoff(), deed, standing, |plan| said = plan.unwrap_err().to_string());
@@ -295,6 +320,32 @@ mod tests {
         assert_eq!(give("elena", 0), "Elena Rossi is in no pool of the receiving team, sdr.");
         assert_eq!(give("mallory", 0), "The configuration knows nobody called `mallory`.");
         assert_eq!(give("amara", 40), Refusal::Nothing.to_string(), "she has it already");
+    }
+
+    #[test]
+    fn what_is_taken_from_somebody_does_not_come_back_to_them_and_is_asked_for_once() {
+        let take = Deed::TakeFrom("amara".into());
+        check(handoff(), &take, (0, 0), |plan| {
+            let changes = plan.unwrap().changes;
+            let Change::RoutingRequested { routing, had } = &changes[0] else {
+                panic!("{changes:?}")
+            };
+            assert_eq!((routing.reason.as_str(), &routing.pool), (ALL_GO, &None));
+            assert_eq!(had, &Some("amara".into()));
+            let asked = handoff().after(&changes, at("2026-01-05T10:00:00Z"));
+            assert_eq!(asked.owner, Some("amara".into()), "theirs until somebody else has it");
+            check(asked, &take, (0, 0), |again| assert_eq!(again.unwrap_err(), NOTHING));
+        });
+        let from_ben = Deed::TakeFrom("ben".into());
+        check(handoff(), &from_ben, (0, 0), |plan| assert_eq!(plan.unwrap_err(), NOTHING));
+    }
+
+    #[test]
+    fn what_came_back_to_somebody_by_hand_can_be_taken_from_them_again() {
+        let mut given_again = handoff();
+        given_again.had = vec!["amara".into()];
+        let take = Deed::TakeFrom("amara".into());
+        check(given_again, &take, (0, 0), |plan| assert_eq!(plan.unwrap().changes.len(), 1));
     }
 
     #[test]

@@ -24,6 +24,12 @@ pub(crate) enum Route {
     Hold(HandoffId),
     /// A form of that page.
     Form(HandoffId, Verb),
+    /// The page of the people.
+    People,
+    /// Its form by which somebody is away.
+    Absence,
+    /// The page on which somebody's handoffs go to others, and its form.
+    Reassign,
     /// The page of the month.
     Dashboard,
     /// The page of a day's digest.
@@ -36,10 +42,14 @@ pub(crate) enum Route {
     ApiOpen,
     /// One handoff.
     ApiHandoff(HandoffId),
+    /// Why not somebody.
+    ApiWhy(HandoffId),
     /// A command.
     ApiAct(HandoffId, Verb),
     /// Somebody's absence.
     ApiAbsence(PersonId),
+    /// Giving everything of somebody to others.
+    ApiReassign,
     /// The queue.
     ApiQueue,
     /// The month.
@@ -76,10 +86,13 @@ fn reads(segments: &[&str]) -> Option<Route> {
         [""] => Route::Queue,
         ["handoffs", id] => Route::Handoff(id.into()),
         ["handoffs", id, "hold.ics"] => Route::Hold(id.into()),
+        ["people"] => Route::People,
+        ["people", "reassign"] => Route::Reassign,
         ["dashboard"] => Route::Dashboard,
         ["digest"] => Route::Digest,
         ["api", "handoffs"] => Route::ApiList,
         ["api", "handoffs", id] => Route::ApiHandoff(id.into()),
+        ["api", "handoffs", id, "why"] => Route::ApiWhy(id.into()),
         ["api", "queue"] => Route::ApiQueue,
         ["api", "metrics"] => Route::ApiMetrics,
         ["api", "health"] => Route::ApiHealth,
@@ -94,9 +107,12 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
     };
     Some(match *segments {
         ["person"] => Ok(Route::Person),
+        ["people", "absence"] => Ok(Route::Absence),
+        ["people", "reassign"] => Ok(Route::Reassign),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
         ["api", "handoffs"] => Ok(Route::ApiOpen),
         ["api", "handoffs", id, word] => verb(word).map(|verb| Route::ApiAct(id.into(), verb)),
+        ["api", "reassign"] => Ok(Route::ApiReassign),
         ["api", "reps", id, "absence"] => Ok(Route::ApiAbsence(id.into())),
         _ => return None,
     })
@@ -131,6 +147,12 @@ mod tests {
         check(Method::POST, "/handoffs/h1/rate", Route::Form("h1".into(), Verb::Rate));
         check(Method::POST, "/api/reps/amara/absence", Route::ApiAbsence("amara".into()));
         check(Method::POST, "/person", Route::Person);
+        check(Method::GET, "/people", Route::People);
+        check(Method::POST, "/people/absence", Route::Absence);
+        check(Method::GET, "/people/reassign", Route::Reassign);
+        check(Method::POST, "/people/reassign", Route::Reassign);
+        check(Method::GET, "/api/handoffs/h1/why", Route::ApiWhy("h1".into()));
+        check(Method::POST, "/api/reassign", Route::ApiReassign);
     }
 
     #[test]
@@ -138,6 +160,9 @@ mod tests {
         for method in [Method::GET, Method::HEAD] {
             let (status, detail) = refused(method, "/api/handoffs/h1/accept");
             assert_eq!((status, detail.as_str()), (405, "This address takes POST only."));
+        }
+        for path in ["/people/absence", "/api/reassign", "/api/reps/amara/absence"] {
+            assert_eq!(refused(Method::GET, path).0, 405, "{path}");
         }
         assert_eq!(refused(Method::POST, "/api/handoffs/h1").0, 405);
         assert_eq!(refused(Method::DELETE, "/").0, 405);

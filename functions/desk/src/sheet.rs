@@ -49,7 +49,17 @@ impl Sheet {
 
     /// Finds why its owner was chosen, or why nobody was: the latest reason there is.
     pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.traced().map(|(_, trace)| trace)
+    }
+
+    /// Finds that reason with the commit that holds it.
+    pub(crate) fn traced(&self) -> Option<(&Commit, &Trace)> {
         latest_trace(&self.history)
+    }
+
+    /// Folds the handoff to what it was before a commit; none before it opened.
+    pub(crate) fn before(&self, commit: &Commit) -> Option<Handoff> {
+        folded(self.history.iter().take_while(|earlier| earlier.version < commit.version))
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -57,12 +67,22 @@ impl Sheet {
     }
 }
 
-fn latest_trace(history: &[Commit]) -> Option<&Trace> {
-    let changes = history.iter().rev().flat_map(|commit| commit.changes.iter().rev());
-    changes
-        .filter_map(|change| match change {
-            Change::Assigned { trace, .. } | Change::Unrouted { trace, .. } => Some(&**trace),
+fn latest_trace(history: &[Commit]) -> Option<(&Commit, &Trace)> {
+    let of = |change| match change {
+        &Change::Assigned { ref trace, .. } | &Change::Unrouted { ref trace, .. } => Some(&**trace),
+        _ => None,
+    };
+    let mut latest = history.iter().rev();
+    latest.find_map(|commit| Some((commit, commit.changes.iter().rev().find_map(of)?)))
+}
+
+/// Folds commits, an opening first, to the handoff they left.
+pub(crate) fn folded<'a>(commits: impl Iterator<Item = &'a Commit>) -> Option<Handoff> {
+    commits.fold(None, |handoff, commit| {
+        let before = handoff.or_else(|| match commit.changes.first() {
+            Some(Change::Opened { handoff }) => Some((**handoff).clone()),
             _ => None,
-        })
-        .next()
+        });
+        before.map(|before| before.after(&commit.changes, commit.at))
+    })
 }

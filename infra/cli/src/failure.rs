@@ -1,7 +1,7 @@
 //! Why a command could not do what it was told: a sentence on stderr, and exit code 2.
 
 use crate::problems;
-use domain::{TypeKey, config::Problem};
+use domain::{PersonId, TypeKey, config::Problem};
 use local::{EngineError, GatewayError, StateError, assembly::SetupError};
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -47,6 +47,20 @@ pub enum Failure {
         /// What there is.
         known: String,
     },
+    /// The configuration has no such person.
+    #[error("There is nobody called `{wanted}`. There are: {known}.")]
+    UnknownPerson {
+        /// Who was asked for.
+        wanted: PersonId,
+        /// Who there is.
+        known: String,
+    },
+    /// An absence that would end before it begins.
+    #[error("An absence ends after it begins: say a later --to.")]
+    AbsenceOver,
+    /// Nothing was ever pushed.
+    #[error("There is no configuration there yet: push one with `handoff push FILE`.")]
+    NoConfig,
     /// A lead triggers nothing.
     #[error("A lead that says `{event}` like this opens no handoff: name a type with --type.")]
     TriggersNothing {

@@ -3,6 +3,7 @@
 //! A command takes its options and returns how it went: 0 done, 1 findings, 2 the call was wrong.
 //! What it was asked for goes to stdout, everything else to stderr.
 
+pub mod absence;
 pub mod check;
 pub mod completions;
 pub mod demo;
@@ -52,6 +53,8 @@ pub enum Command {
     Replay(replay::Options),
     /// Stores a configuration as the next version, and shows what changes by it
     Push(push::Options),
+    /// Says from when to when a rep is away, or that they are back
+    Absence(absence::Options),
     /// Prints a shell's completions
     Completions(completions::Options),
 }

@@ -45,9 +45,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 async fn push(options: &Options, organisation: &Organisation) -> Result<(), Failure> {
     let clock = Clock::system();
-    let table = options.place.open(&clock).await?;
-    let store = &table.store;
-    let was = store.active_config().await.map_err(SetupError::from)?;
+    let table = options.place.open(&clock)?;
+    let was = table.active().await?;
     let old = was.as_ref().map_or("", |was| was.text.as_str());
     let stores = old != organisation.text && !options.preview;
     let after = was.as_ref().map(|was| was.version);
@@ -55,7 +54,7 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
         true => {
             let now = clock.now();
             let attempt = AttemptId(Ids::random().ulid(now));
-            let pushed = store.push_config(&organisation.text, after, &attempt, now).await;
+            let pushed = table.store.push_config(&organisation.text, after, &attempt, now).await;
             Some(pushed.map_err(|error| match error {
                 StoreError::Conflict => Failure::PushedMeanwhile,
                 other => SetupError::from(other).into(),

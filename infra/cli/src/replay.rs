@@ -70,9 +70,8 @@ async fn replayed<'a>(options: &Options, other: &'a Config) -> Result<Told<'a>, 
     if since >= until {
         return Err(Failure::NoStretch);
     }
-    let table = options.place.open(&clock).await?;
-    let stored = table.store.active_config().await.map_err(SetupError::from)?;
-    let stored = stored.ok_or(Failure::NoPast)?;
+    let table = options.place.open(&clock)?;
+    let stored = table.active().await?.ok_or(Failure::NoPast)?;
     let active = configuration::load_stored(&stored.text).map_err(SetupError::Config)?;
     let active = Config { version: stored.version, ..active };
     let past = past(&table.store, (since, until)).await.map_err(SetupError::from)?;

@@ -1,4 +1,4 @@
-//! The table a command works on: a data directory of this machine, or one on AWS.
+//! The table a command works on: of a system on this machine that does not run now, or on AWS.
 
 use crate::Failure;
 use clap::Args;
@@ -8,9 +8,9 @@ use local::{
 };
 use runtime::{Clock, Environment};
 use std::path::PathBuf;
-use store::Store;
+use store::{Store, StoredConfig};
 
-/// Where a table is.
+/// Where the table is.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Place {
@@ -22,19 +22,23 @@ pub struct Place {
     pub table: Option<String>,
 }
 
-/// A table that can be used; the engine under it lives as long.
+/// An open table; it stays open as long as this lives.
 pub(crate) struct Table {
-    /// Its records.
+    /// The table.
     pub(crate) store: Store,
-    _parts: Option<Parts>,
+    /// The engine, where it is on this machine.
+    parts: Option<Parts>,
 }
 
 impl Place {
-    /// Opens the table; one on this machine is made if there is none.
-    pub(crate) async fn open(&self, clock: &Clock) -> Result<Table, Failure> {
+    /// Opens the table.
+    ///
+    /// # Errors
+    /// When the directory is in use, or what AWS needs is not in the environment.
+    pub(crate) fn open(&self, clock: &Clock) -> Result<Table, Failure> {
         if let Some(table) = &self.table {
             let store = Environment::read()?.with_table(table).store();
-            return Ok(Table { store, _parts: None });
+            return Ok(Table { store, parts: None });
         }
         let parts = Parts::start(Setup {
             data: self.data.clone(),
@@ -42,8 +46,19 @@ impl Place {
             rules: assembly::rules(),
             clock: clock.clone(),
         })?;
-        let store = assembly::environment(&parts).store();
-        store::create_table(&store).await.map_err(SetupError::from)?;
-        Ok(Table { store, _parts: Some(parts) })
+        Ok(Table { store: assembly::environment(&parts).store(), parts: Some(parts) })
+    }
+}
+
+impl Table {
+    /// Reads the active configuration; none before the first push.
+    ///
+    /// # Errors
+    /// When the table cannot be used.
+    pub(crate) async fn active(&self) -> Result<Option<StoredConfig>, Failure> {
+        match self.parts {
+            Some(_) => Ok(assembly::stored(&self.store).await?),
+            None => Ok(self.store.active_config().await.map_err(SetupError::from)?),
+        }
     }
 }

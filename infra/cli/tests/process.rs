@@ -257,6 +257,46 @@ fn a_pushed_configuration_is_stored_once_and_shown_as_a_difference_and_up_runs_i
 }
 
 #[test]
+fn an_absence_is_recorded_where_nothing_runs_and_the_desk_shows_it() {
+    let data = folder("absence");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let path = data.to_string_lossy().into_owned();
+    let times = ["--from", "2020-07-06T08:00:00Z", "--to", "2126-07-08T08:00:00Z"];
+    let absence = |rep: &str, more: &[&str]| {
+        let arguments = [&["absence", rep, "--data", &path], more].concat();
+        arguments.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let call =
+        |arguments: &[String]| output(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = call(&absence("amara", &times));
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no configuration there yet"));
+    drop(Running::start(&data));
+    let nobody = call(&absence("mallory", &times));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody called `mallory`"));
+    let done = call(&absence("amara", &times));
+    assert!(done.status.success(), "{done:?}");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(said.starts_with("Amara Okafor is away from Mon 6 Jul 2020 09:00:00 to "), "{said}");
+    let running = Running::start(&data);
+    let owner = |id: &str| {
+        let id = running.demo_request(id).expect("it was acknowledged");
+        let found = (0..100).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            running.handoff(&id)?.1["owner"].as_str().map(str::to_owned)
+        });
+        found.expect("it has an owner")
+    };
+    // The rotation would begin with her.
+    assert_eq!([owner("a1"), owner("a2")], ["ben", "ben"]);
+    drop(running);
+    let back = call(&absence("amara", &["--end", "--json"]));
+    let said: Value = serde_json::from_slice(&back.stdout).expect("a document");
+    assert_eq!(said, json!({ "rep": "amara", "absent_from": null, "absent_to": null }));
+    let _ = fs::remove_dir_all(data);
+}
+
+#[test]
 fn a_replay_says_what_another_configuration_would_have_made_of_the_past() {
     let data = folder("replay");
     fs::create_dir_all(&data).expect("a temporary directory");

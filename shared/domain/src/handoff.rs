@@ -99,7 +99,8 @@ pub struct Handoff {
     /// The rule that chose the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Those who had it and missed a step: not to be given it again.
+    /// Those who had it and missed a step, or whose handoffs went to others: not to be given it
+    /// again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub had: Vec<PersonId>,
     /// The score when last told.

@@ -1,6 +1,6 @@
 //! Absence: from when to when a rep gets nothing new. What they have stays theirs.
 
-use crate::{Desk, access::Visitor, ask, fault::Fault, may::is_known, moment};
+use crate::{Desk, access::Visitor, ask, fault::Fault, may::may_set_absence, moment};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::PersonId;
@@ -9,7 +9,7 @@ use runtime::web;
 use serde_json::{Map, Value, json};
 
 /// From when to when somebody is away; nothing when they are here.
-type Away = Option<(DateTime<Utc>, DateTime<Utc>)>;
+pub(crate) type Away = Option<(DateTime<Utc>, DateTime<Utc>)>;
 
 impl Desk {
     /// Records that a rep is away, or that they are back.
@@ -19,21 +19,33 @@ impl Desk {
         visitor: &Visitor,
         body: &[u8],
     ) -> Result<Response<bytes::Bytes>, Fault> {
-        let now = self.clock.now();
-        let active = self.configs.active(now).await?;
-        is_known(visitor.actor()?, &active.config)?;
-        let nobody = || Fault::NotFound(format!("There is nobody called `{rep}`."));
-        let person = active.config.people.get(rep).ok_or_else(nobody)?;
-        let zone = person.timezone.unwrap_or(active.config.organisation.timezone);
         let said = ask::object(body).map_err(Fault::Malformed)?;
-        let away = read(&said, zone).map_err(Fault::Malformed)?;
-        self.store.set_absence(rep, away).await?;
+        let away = self.set_absence(rep, visitor, &said).await?;
         let document = json!({
             "rep": rep,
             "absent_from": away.map(|(from, _)| moment::iso(from)),
             "absent_to": away.map(|(_, to)| moment::iso(to)),
         });
         Ok(web::json(StatusCode::OK, &document))
+    }
+
+    /// Records from when to when a rep is away, or that they are back; days are days where they are.
+    pub(crate) async fn set_absence(
+        &self,
+        rep: &PersonId,
+        visitor: &Visitor,
+        said: &Map<String, Value>,
+    ) -> Result<Away, Fault> {
+        let active = self.configs.active(self.clock.now()).await?;
+        let config = &active.config;
+        let actor = visitor.actor()?;
+        let nobody = || Fault::NotFound(format!("There is nobody called `{rep}`."));
+        let person = config.people.get(rep).ok_or_else(nobody)?;
+        may_set_absence(actor, rep, config)?;
+        let zone = person.timezone.unwrap_or(config.organisation.timezone);
+        let away = read(said, zone).map_err(Fault::Malformed)?;
+        self.store.set_absence(rep, away).await?;
+        Ok(away)
     }
 }
 

@@ -8,4 +8,6 @@ pub(crate) mod list;
 pub(crate) mod metrics;
 pub(crate) mod open;
 pub(crate) mod queue;
+pub(crate) mod reassign;
 pub(crate) mod show;
+pub(crate) mod why;

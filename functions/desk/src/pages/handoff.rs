@@ -4,7 +4,7 @@
 use super::{
     Choice, Frame, Reader, html, see,
     shown::{self, Due, Moment, Shown, State, plain},
-    why::Why,
+    why::{NotThem, Why},
 };
 use crate::{
     Desk,
@@ -20,7 +20,7 @@ use crate::{
 };
 use askama::Template;
 use bytes::Bytes;
-use domain::{HandoffId, beside::Task, config::Mode};
+use domain::{Config, HandoffId, PersonId, beside::Task, config::Mode};
 use http::{Request, Response, StatusCode};
 
 /// How a subject is touched, as the form offers it.
@@ -66,6 +66,8 @@ struct HandoffPage {
     pools: Vec<Choice>,
     timeline: Vec<Entry>,
     why: Option<Why>,
+    others: Vec<Choice>,
+    not_them: Option<NotThem>,
 }
 
 struct Fact {
@@ -172,7 +174,16 @@ impl Desk {
         let sheet = self.sheet(id).await?;
         let reader = Reader::new(&sheet.active.config, visitor, self.clock.now());
         let frame = reader.frame(&plain(&sheet.package.title()), request);
-        html(status, &page(&sheet, &reader, frame, message, self.ids.token()))
+        let mut page = page(&sheet, &reader, frame, message, self.ids.token());
+        let pairs = form::read(request.uri().query().unwrap_or_default());
+        if let Some(rep) = pairs.get("rep").filter(|rep| !rep.is_empty() && page.why.is_some()) {
+            let rep = PersonId::from(rep.as_str());
+            let (sentences, _) = self.why_not(&sheet, &rep).await?;
+            page.others = others(reader.config, Some(&rep));
+            page.not_them =
+                Some(NotThem { name: reader.config.name_of(&rep).to_owned(), sentences });
+        }
+        html(status, &page)
     }
 }
 
@@ -233,12 +244,24 @@ fn page(
         pools: config.pools.iter().map(|(id, pool)| choice(id.as_str(), &pool.name)).collect(),
         timeline: timeline(sheet, reader),
         why: sheet.trace().map(|trace| Why::of(trace, config)),
+        others: others(config, None),
+        not_them: None,
         frame,
     }
 }
 
 fn choice(id: &str, name: &str) -> Choice {
     Choice { id: id.to_owned(), name: name.to_owned(), chosen: false }
+}
+
+/// Lists everybody who is in a pool, to ask why not them.
+fn others(config: &Config, asked: Option<&PersonId>) -> Vec<Choice> {
+    let reps = config.people.iter().filter(|(id, _)| config.pools_of(id).next().is_some());
+    reps.map(|(id, person)| Choice {
+        chosen: asked == Some(id),
+        ..choice(id.as_str(), &person.name)
+    })
+    .collect()
 }
 
 /// Lists who could be given it: the other reps of the receiving team.

@@ -9,7 +9,9 @@ mod bars;
 mod dashboard;
 mod digest;
 mod handoff;
+mod people;
 mod queue;
+mod reassign;
 mod shown;
 mod why;
 
@@ -24,6 +26,7 @@ use runtime::web;
 use shown::Moment;
 
 pub(crate) use shown::plain;
+pub(crate) use why::why_of;
 
 /// What a page may load and where its forms may go.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \

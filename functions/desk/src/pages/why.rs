@@ -1,18 +1,25 @@
-//! Why an owner has a handoff, as the page tells it: the rules in order, their clauses, everybody
-//! who was considered.
+//! Why an owner has a handoff, as the page tells it: the rules in order, their clauses, whose
+//! account it is, which pools were asked before, everybody who was considered.
 
 use super::shown::{State, plain};
 use domain::{
-    Config,
-    routing::{Candidate, Clause, PassedOver, Trace},
+    Config, PoolId,
+    routing::{Candidate, Clause, PassedOver, Trace, Way},
 };
 
 /// Why an owner was chosen, ready to be read.
 pub(crate) struct Why {
     pub(crate) summary: String,
+    pub(crate) notes: Vec<String>,
     pub(crate) rules: Vec<RuleLine>,
     pub(crate) candidates: Vec<CandidateLine>,
     pub(crate) config_version: u64,
+}
+
+/// What would have had to differ for somebody to get it.
+pub(crate) struct NotThem {
+    pub(crate) name: String,
+    pub(crate) sentences: Vec<String>,
 }
 
 /// One rule.
@@ -34,21 +41,13 @@ pub(crate) struct CandidateLine {
     pub(crate) name: String,
     pub(crate) verdict: String,
     pub(crate) open: String,
+    pub(crate) today: String,
     pub(crate) place: String,
 }
 
 impl Why {
     /// Shows a stored trace.
     pub(crate) fn of(trace: &Trace, config: &Config) -> Self {
-        let pool = trace.pool.as_ref().map_or("no pool".to_owned(), |pool| {
-            config.pools.get(pool).map_or_else(|| pool.to_string(), |pool| pool.name.clone())
-        });
-        let summary = match (&trace.by_hand, &trace.rule) {
-            (Some(person), _) => format!("{} gave it by hand, in {pool}.", config.name_of(person)),
-            (None, Some(rule)) => format!("Rule {rule} chose {pool}; the rotation chose the rep."),
-            (None, None) if trace.pool.is_some() => format!("It was asked for {pool}."),
-            (None, None) => "No rule matched.".to_owned(),
-        };
         let failed = trace.failed.iter().map(|failed| RuleLine {
             name: failed.rule.clone(),
             state: held(false),
@@ -60,12 +59,74 @@ impl Why {
             clauses: trace.clauses.iter().map(clause).collect(),
         });
         Self {
-            summary,
+            summary: summary(trace, config),
+            notes: notes(trace, config),
             rules: failed.chain(won).collect(),
             candidates: trace.candidates.iter().map(|one| candidate(one, config)).collect(),
             config_version: trace.config_version,
         }
     }
+}
+
+/// Says in one line where a handoff would go and why, or why nobody gets it.
+pub(crate) fn why_of(way: &Way, config: &Config) -> String {
+    match way.owner {
+        Some(_) => summary(&way.trace, config),
+        None => format!("Nobody: {}.", way.reason),
+    }
+}
+
+/// Says in one line who chose whom.
+fn summary(trace: &Trace, config: &Config) -> String {
+    let pool = trace.pool.as_ref().map_or("no pool".to_owned(), |pool| name(pool, config));
+    if let Some(person) = &trace.by_hand {
+        return format!("{} gave it by hand, in {pool}.", config.name_of(person));
+    }
+    if let Some(owner) = trace.account_owner.as_ref().filter(|owner| owner.passed_over.is_none()) {
+        let who = config.name_of(&owner.rep);
+        return format!("{who} owns the account ({}) and has it in {pool}.", owner.because);
+    }
+    let got = trace.candidates.iter().any(|one| one.passed_over.is_none());
+    let who = match (trace.otherwise.as_deref(), got) {
+        (Some("manager"), _) => "none of its reps could take it, so its manager has it",
+        (Some(_), _) => "none of its reps was on shift, so whoever comes first has it",
+        (None, true) => "the rotation chose the rep",
+        (None, false) => "nobody there could take it",
+    };
+    let otherwise = !trace.tried.is_empty() && (got || trace.otherwise.is_some());
+    match (&trace.rule, otherwise) {
+        (Some(rule), false) => format!("Rule {rule} chose {pool}; {who}."),
+        (Some(rule), true) => {
+            format!("Rule {rule} held; of the pools that were asked, {pool} has it; {who}.")
+        }
+        (None, true) => format!("Of the pools that were asked, {pool} has it; {who}."),
+        (None, false) if trace.pool.is_some() => format!("It was asked for {pool}; {who}."),
+        (None, false) => "No rule matched.".to_owned(),
+    }
+}
+
+fn name(pool: &PoolId, config: &Config) -> String {
+    config.pools.get(pool).map_or_else(|| pool.to_string(), |pool| pool.name.clone())
+}
+
+/// Says what else decided: whose account it is, the skills that were asked for, the pools that had
+/// nobody.
+fn notes(trace: &Trace, config: &Config) -> Vec<String> {
+    let account = trace.account_owner.as_ref().map(|owner| {
+        let (who, because) = (config.name_of(&owner.rep), &owner.because);
+        match owner.passed_over {
+            None => format!("{who} owns the account ({because}), and could take it."),
+            Some(why) => format!("{who} owns the account ({because}), but {why}."),
+        }
+    });
+    let skills: Vec<&str> = trace.skills.iter().map(String::as_str).collect();
+    let skills = (!skills.is_empty())
+        .then(|| format!("The rule asks for reps with the skill {}.", skills.join(" and ")));
+    let tried = trace
+        .tried
+        .iter()
+        .map(|tried| format!("{} was asked: {}.", name(&tried.pool, config), tried.why));
+    account.into_iter().chain(skills).chain(tried).collect()
 }
 
 fn held(held: bool) -> State {
@@ -89,6 +150,10 @@ fn candidate(candidate: &Candidate, config: &Config) -> CandidateLine {
         name: config.name_of(&candidate.rep).to_owned(),
         verdict: candidate.passed_over.as_ref().map_or(chosen, PassedOver::to_string),
         open: format!("{} of {}", candidate.open, candidate.capacity),
+        today: match candidate.daily {
+            Some(daily) => format!("{} of {}", daily.taken, daily.most),
+            None => "–".to_owned(),
+        },
         place: match candidate.position_after == candidate.position_before {
             true => candidate.position_before.to_string(),
             false => format!("{} → {}", candidate.position_before, candidate.position_after),
@@ -100,7 +165,7 @@ fn candidate(candidate: &Candidate, config: &Config) -> CandidateLine {
 mod tests {
     use super::*;
     use crate::testing::config;
-    use domain::routing::RuleFailed;
+    use domain::routing::{AccountOwner, RuleFailed, Tried};
 
     fn clause(expr: &str, held: bool) -> Clause {
         Clause { expr: expr.to_owned(), held, error: None }
@@ -149,14 +214,71 @@ mod tests {
         assert_eq!(verdicts, expected);
     }
 
+    fn trace(pool: &str) -> Trace {
+        Trace { pool: Some(pool.into()), ..Trace::default() }
+    }
+
     #[test]
     fn every_way_to_an_owner_has_a_summary() {
-        let summary = |trace: Trace| Why::of(&trace, &config()).summary;
-        let by_hand =
-            Trace { by_hand: Some("priya".into()), pool: Some("cs".into()), ..Trace::default() };
-        assert_eq!(summary(by_hand), "Priya Nair gave it by hand, in Customer success.");
-        let asked = Trace { pool: Some("cs".into()), ..Trace::default() };
-        assert_eq!(summary(asked), "It was asked for Customer success.");
-        assert_eq!(summary(Trace::default()), "No rule matched.");
+        let check = |trace: Trace, said: &str| assert_eq!(Why::of(&trace, &config()).summary, said);
+        check(Trace::default(), "No rule matched.");
+        let by_hand = Trace { by_hand: Some("priya".into()), ..trace("cs") };
+        check(by_hand, "Priya Nair gave it by hand, in Customer success.");
+        check(trace("cs"), "It was asked for Customer success; nobody there could take it.");
+        let got = Trace { candidates: vec![considered("amara", None)], ..trace("sdr_emea") };
+        check(got.clone(), "It was asked for SDR Europe; the rotation chose the rep.");
+        let by_rule = Trace { rule: Some("Europe".to_owned()), ..got };
+        check(by_rule.clone(), "Rule Europe chose SDR Europe; the rotation chose the rep.");
+        let manager = Trace {
+            otherwise: Some("manager".to_owned()),
+            candidates: vec![considered("amara", Some(PassedOver::AtCapacity))],
+            ..by_rule.clone()
+        };
+        check(
+            manager,
+            "Rule Europe chose SDR Europe; none of its reps could take it, so its manager has it.",
+        );
+        let next = Trace { otherwise: Some("next_on_shift".to_owned()), ..by_rule.clone() };
+        check(
+            next,
+            "Rule Europe chose SDR Europe; none of its reps was on shift, so whoever comes first \
+             has it.",
+        );
+        let tried = Tried { pool: "sdr_americas".into(), why: "it has no reps".to_owned() };
+        check(
+            Trace { tried: vec![tried], ..by_rule },
+            "Rule Europe held; of the pools that were asked, SDR Europe has it; the rotation chose \
+             the rep.",
+        );
+    }
+
+    #[test]
+    fn the_accounts_owner_skills_and_pools_that_had_nobody_are_told() {
+        let owner = |passed_over| AccountOwner {
+            rep: "elena".into(),
+            because: "the account's owner in the CRM".to_owned(),
+            passed_over,
+        };
+        let why = |owner| {
+            let tried = "nobody in SDR Europe can take it: 2 away".to_owned();
+            let trace = Trace {
+                account_owner: Some(owner),
+                skills: ["german".to_owned()].into(),
+                tried: vec![Tried { pool: "sdr_emea".into(), why: tried }],
+                ..trace("ae_emea")
+            };
+            Why::of(&trace, &config())
+        };
+        let notes = why(owner(Some(PassedOver::AtCapacity))).notes;
+        let expected = [
+            "Elena Rossi owns the account (the account's owner in the CRM), but is at capacity.",
+            "The rule asks for reps with the skill german.",
+            "SDR Europe was asked: nobody in SDR Europe can take it: 2 away.",
+        ];
+        assert_eq!(notes, expected);
+        assert_eq!(
+            why(owner(None)).summary,
+            "Elena Rossi owns the account (the account's owner in the CRM) and has it in AE Europe."
+        );
     }
 }

@@ -294,6 +294,12 @@ impl Config {
             .map(|(id, _)| id)
     }
 
+    /// Finds a rep's working hours in a pool: their own, else the pool's.
+    pub fn hours(&self, pool: &Pool, person: &Person) -> Option<&Calendar> {
+        let name = person.calendar.as_ref().or(pool.calendar.as_ref())?;
+        self.calendars.get(name)
+    }
+
     /// Reads a person's name, or their id when the roster has them no longer.
     pub fn name_of<'a>(&'a self, person: &'a PersonId) -> &'a str {
         self.people.get(person).map_or(person.as_str(), |known| known.name.as_str())

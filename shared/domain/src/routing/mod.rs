@@ -5,14 +5,17 @@
 //! read: running it again gives the same bytes.
 
 mod account;
+mod forecast;
 mod lacking;
 mod place;
 mod rotation;
 mod rules;
 mod trace;
 mod way;
+mod why_not;
 
 pub use account::{OwnedBy, account_owner};
+pub use forecast::Forecast;
 pub use lacking::lacking;
 pub use place::{Daily, Place, Places};
 pub use rotation::{Choice, Standing, TURN, choose, turn};
@@ -20,3 +23,4 @@ pub(crate) use rules::clause_fault;
 pub use rules::{Fault, Match, Rules, Won, hold};
 pub use trace::{AccountOwner, Candidate, Clause, PassedOver, RuleFailed, Trace, Tried};
 pub use way::{Asking, Unread, Way, afresh, route};
+pub use why_not::why_not;

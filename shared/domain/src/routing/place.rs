@@ -3,7 +3,6 @@
 
 use super::{rotation::Standing, trace::PassedOver};
 use crate::{
-    calendar::Calendar,
     config::{Config, Member, Person, Pool},
     handoff::Handoff,
     ids::{PersonId, PoolId},
@@ -83,7 +82,8 @@ impl Wanted<'_> {
         let had = self.handoff.had.contains(&member.rep)
             || self.handoff.owner.as_ref() == Some(&member.rep);
         let off = || {
-            pool.on_shift && self.shift(pool, person).is_some_and(|hours| !hours.works_at(self.now))
+            pool.on_shift
+                && self.config.hours(pool, person).is_some_and(|hours| !hours.works_at(self.now))
         };
         if person.starts.is_some_and(|starts| today < starts) {
             Some(PassedOver::NotStarted)
@@ -111,17 +111,11 @@ impl Wanted<'_> {
         let person = self.config.people.get(rep)?;
         match why {
             PassedOver::Absent => place.away.and_then(|(_, to)| to),
-            PassedOver::OffShift => self.shift(pool, person)?.next_working(self.now),
+            PassedOver::OffShift => self.config.hours(pool, person)?.next_working(self.now),
             PassedOver::NotStarted => self.config.start_of(person.starts?),
             PassedOver::DayFull => self.config.start_of(self.config.day_of(self.now).succ_opt()?),
             _ => None,
         }
-    }
-
-    /// Finds a rep's working hours: their own, else the pool's.
-    fn shift(&self, pool: &Pool, person: &Person) -> Option<&Calendar> {
-        let name = person.calendar.as_ref().or(pool.calendar.as_ref())?;
-        self.config.calendars.get(name)
     }
 
     fn daily(&self, person: &Person, place: &Place) -> Option<Daily> {

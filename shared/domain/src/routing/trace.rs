@@ -45,7 +45,7 @@ pub enum PassedOver {
     AtCapacity,
     /// They were given as many today as they may.
     DayFull,
-    /// They had this one and missed it.
+    /// They had this one, and missed it or gave it away.
     HadIt,
     /// It was somebody else's turn.
     NotTheirTurn,
@@ -61,7 +61,7 @@ impl fmt::Display for PassedOver {
             Self::LacksSkill => "lacks a skill",
             Self::AtCapacity => "is at capacity",
             Self::DayFull => "had enough today",
-            Self::HadIt => "had it and missed it",
+            Self::HadIt => "had it already",
             Self::NotTheirTurn => "not their turn",
         })
     }
