@@ -220,6 +220,7 @@ impl Situation<'_> {
             capacity: person.capacity.unwrap_or(0),
             // A person's word is not counted against the day.
             daily: None,
+            floor: place.floor,
         };
         Ok((pool.clone(), candidate))
     }

@@ -424,8 +424,12 @@ mod tests {
 
     #[test]
     fn waiting_says_why_and_until_when() {
-        let unrouted =
-            Change::Unrouted { routing: routing(None), told: vec![], trace: Box::default() };
+        let unrouted = Change::Unrouted {
+            routing: routing(None),
+            told: vec![],
+            again: false,
+            trace: Box::default(),
+        };
         check(
             unrouted,
             "Nobody could take it: nobody in SDR Europe can take it: 2 away. It is tried again \

@@ -14,7 +14,7 @@ use domain::{
 };
 use runtime::{Clock, Configs, Ids, configs::ConfigError};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{By, QueueKey, Store, StoreError, Write};
 
 /// How often a lost race is decided again before the queue is asked to bring it back later.
@@ -46,8 +46,11 @@ pub enum RouteError {
     Busy(HandoffId),
 }
 
-/// How many of those that wait are asked for again when a place becomes free.
-const WAITING_MAX: i32 = 5;
+/// How many of those that wait are looked at when places become free.
+const LOOKED_AT: i32 = 100;
+
+/// How many of them are asked for again: more would take the time of who comes next.
+const WAITING_MAX: usize = 10;
 
 /// The events by which a rep has a place more than before.
 pub const FREES_A_PLACE: [&str; 5] = [
@@ -70,6 +73,35 @@ struct Event {
 struct Detail {
     handoff: HandoffId,
     version: u64,
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+struct Data {
+    #[serde(default)]
+    about: Owners,
+}
+
+/// Who had it before.
+#[derive(Default, Deserialize)]
+struct Owners {
+    #[serde(default)]
+    owner_before: Option<PersonId>,
+}
+
+impl Event {
+    fn frees_a_place(&self) -> bool {
+        FREES_A_PLACE.contains(&self.kind.as_str())
+    }
+
+    fn cause(&self) -> String {
+        format!("{}:{}", self.detail.handoff, self.detail.version)
+    }
+}
+
+fn read(message: &SqsMessage) -> Result<Event, serde_json::Error> {
+    serde_json::from_str(message.body.as_deref().unwrap_or_default())
 }
 
 impl Router {
@@ -81,25 +113,46 @@ impl Router {
     /// Routes a batch of the queue's messages; those that failed come back.
     pub async fn handle(&self, batch: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
-        for message in batch.records {
+        let events = batch.records.into_iter().map(|message| (read(&message), message));
+        let frees = |read: &Result<Event, _>| matches!(read, Ok(event) if event.frees_a_place());
+        let (freed, asking): (Vec<_>, Vec<_>) = events.partition(|(event, _)| frees(event));
+        // Who has nobody yet comes before who might be given a place that became free.
+        for (event, message) in asking {
             // Boxed: the future of a whole routing is deep, and it is one allocation a message.
-            if let Err(error) = Box::pin(self.take(&message)).await {
+            if let Err(error) = Box::pin(self.take(event)).await {
                 tracing::warn!(%error, "not routed yet");
                 response.add_failure(message.message_id.unwrap_or_default());
             }
         }
+        // One look at who waits is enough for all of them, and it is no loss if it fails: the
+        // request stands, and the sweep brings it back.
+        let freed: Vec<Event> = freed.into_iter().filter_map(|(event, _)| event.ok()).collect();
+        if let Err(error) = Box::pin(self.give_freed(&freed)).await {
+            tracing::warn!(%error, "a place that became free was not given yet");
+        }
         response
     }
 
-    async fn take(&self, message: &SqsMessage) -> Result<(), RouteError> {
-        let event: Event = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
-        let cause = format!("{}:{}", event.detail.handoff, event.detail.version);
-        if !FREES_A_PLACE.contains(&event.kind.as_str()) {
-            return self.route(&event.detail.handoff, &cause).await;
-        }
+    async fn take(&self, event: Result<Event, serde_json::Error>) -> Result<(), RouteError> {
+        let event = event?;
+        self.route(&event.detail.handoff, &event.cause()).await
+    }
+
+    /// Asks again for those who wait for a team in which places became free, most urgent first.
+    async fn give_freed(&self, freed: &[Event]) -> Result<(), RouteError> {
+        let Some(first) = freed.first() else { return Ok(()) };
+        let active = self.configs.active(self.clock.now()).await?;
+        let reps = freed.iter().flat_map(|event| &event.detail.data.about.owner_before);
+        let pools = reps.flat_map(|rep| active.config.pools_of(rep));
+        let teams: BTreeSet<&str> = pools
+            .filter_map(|pool| active.config.pools.get(pool))
+            .map(|pool| pool.team.as_str())
+            .collect();
         // The index may be a moment old, and one that is no longer there asks for nobody.
-        for waiting in self.store.queue(&QueueKey::Unrouted, WAITING_MAX).await? {
-            match self.route(&waiting.id, &cause).await {
+        let waiting = self.store.queue(&QueueKey::Unrouted, LOOKED_AT).await?;
+        let waiting = waiting.into_iter().filter(|row| teams.contains(row.to.as_str()));
+        for row in waiting.take(WAITING_MAX) {
+            match self.route(&row.id, &first.cause()).await {
                 Err(RouteError::Store(StoreError::Missing { .. })) => {}
                 result => result?,
             }

@@ -100,6 +100,9 @@ pub enum Change {
     },
     /// Nobody could take it.
     Unrouted {
+        /// Whether that is known already, in other numbers or until another time.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
         /// The request that now stands.
         routing: Routing,
         /// Who is told.
@@ -354,7 +357,7 @@ impl Change {
             Self::Joined { .. } | Self::Upgraded { .. } => "handoff.joined",
             Self::Assigned { before: None, .. } => "handoff.assigned",
             Self::Assigned { .. } => "handoff.reassigned",
-            Self::Unrouted { .. } => "handoff.unrouted",
+            Self::Unrouted { again: false, .. } => "handoff.unrouted",
             Self::RoutingRequested { .. } => "handoff.routing_requested",
             Self::Accepted { .. } => "handoff.accepted",
             Self::Touched { .. } => "handoff.touched",
@@ -379,6 +382,7 @@ impl Change {
             | Self::TaskExcused { .. }
             | Self::Rescheduled { .. }
             | Self::OverlapEnded { .. }
+            | Self::Unrouted { .. }
             | Self::ClockMoved { .. }
             | Self::Engaged
             | Self::ClockMet { .. }

@@ -73,8 +73,8 @@ pub fn decide(
         | Command::Reject { .. }
         | Command::Recycle { .. }
         | Command::Cancel { .. }
-        | Command::Join { .. } => ladder::missed(handoff, now),
-        Command::Complete { at, .. } => ladder::missed(handoff, now.min(*at)),
+        | Command::Join { .. } => ladder::missed(handoff, facts, now),
+        Command::Complete { at, .. } => ladder::missed(handoff, facts, now.min(*at)),
         _ => Vec::new(),
     };
     if unseen.is_empty() {
@@ -206,17 +206,22 @@ fn unrouted(
 ) -> Result<Vec<Change>, Refusal> {
     allow(handoff, Verb::RequestRouting)?;
     let known = handoff.routing.as_ref();
-    if known.is_some_and(|routing| routing.reason == reason && routing.retry_at > now) {
+    let back_at = back_at.filter(|back_at| *back_at > now);
+    let sooner = |routing: &Routing| back_at.is_some_and(|back_at| back_at < routing.retry_at);
+    let stands = |routing: &Routing| routing.reason == reason && routing.retry_at > now;
+    if known.is_some_and(|routing| stands(routing) && !sooner(routing)) {
         return Err(Refusal::Nothing);
     }
+    // Of the same reasons in other numbers nobody need hear again.
+    let kind_of = |reason: &str| reason.replace(|c: char| c.is_ascii_digit(), "");
+    let again = known.is_some_and(|routing| kind_of(&routing.reason) == kind_of(&reason));
     let pool = known.and_then(|routing| routing.pool.clone());
     let considered = trace.pool.as_ref().or(handoff.pool.as_ref());
     let told = facts.active.role(considered, "manager").cloned().into_iter().collect();
     let mut routing = standing(handoff, &reason, pool, facts, now);
     // Whoever comes back before the next try is asked as they come.
-    let back_at = back_at.filter(|back_at| *back_at > now);
     routing.retry_at = back_at.map_or(routing.retry_at, |back_at| back_at.min(routing.retry_at));
-    Ok(vec![Change::Unrouted { routing, told, trace }])
+    Ok(vec![Change::Unrouted { routing, told, again, trace }])
 }
 
 fn request(

@@ -51,7 +51,14 @@ pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> O
 
 /// Lists the deadlines and tasks that were missed by `now` and that nobody has recorded; nobody is
 /// told by it.
-pub(crate) fn missed(handoff: &Handoff, now: DateTime<Utc>) -> Vec<Change> {
+pub(crate) fn missed(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> Vec<Change> {
+    // A pause that is over hides nothing, seen or not.
+    let over = handoff.paused().filter(|pause| pause.until <= now);
+    if let Some(resumed) = over.and_then(|pause| resumed(handoff, pause.until, None, facts)) {
+        let mut after = handoff.clone();
+        after.apply(&resumed, now);
+        return [resumed].into_iter().chain(missed(&after, facts, now)).collect();
+    }
     let running = |clock: &&Clock| clock.state == ClockState::Running && clock.due_at <= now;
     let breached = handoff.moving_clocks().filter(running).map(|clock| breach(handoff, clock));
     let tasks = handoff.moving_tasks().filter(|task| task.due_at <= now);

@@ -97,7 +97,7 @@ impl<'a> Writer<'a> {
                 }
                 said
             }
-            Change::Unrouted { routing, told, trace } => {
+            Change::Unrouted { routing, told, again: false, trace } => {
                 let asked = trace.pool.as_ref().or(self.commit.about.pool.as_ref());
                 let facts = vec![
                     ("Why", routing.reason.clone()),

@@ -127,12 +127,13 @@ impl<'a> Course<'a> {
         self.tried_at = Some(at);
         let mut waiting = std::mem::take(&mut self.waiting);
         let rest = waiting.split_off(waiting.len().min(TRIED_MAX));
+        // Who could not be given goes to the end, so that nobody waits behind them for ever.
+        self.waiting = rest;
         for (one, _) in waiting {
             if let Err(reason) = self.gives(one, at) {
                 self.waiting.push((one, reason));
             }
         }
-        self.waiting.extend(rest);
     }
 
     /// Gives a handoff to whose turn it is; else says why nobody can take it.
@@ -182,7 +183,7 @@ impl<'a> Course<'a> {
             let before = place.taken.filter(|(day, _)| *day == today).map_or(0, |(_, count)| count);
             place.taken = Some((today, before + 1));
             if let Some(taken) = taken.as_ref().filter(|_| id == pool) {
-                place.position = taken.position_after;
+                (place.position, place.floor) = (taken.position_after, taken.floor);
             }
         }
     }

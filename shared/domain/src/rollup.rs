@@ -143,7 +143,7 @@ impl Tally<'_> {
         match change {
             Change::Assigned { before: None, .. } => self.both(&who, "assigned", 1),
             Change::Assigned { .. } => self.both(&who, "reassigned", 1),
-            Change::Unrouted { .. } => self.both(&who, "unrouted", 1),
+            Change::Unrouted { again: false, .. } => self.both(&who, "unrouted", 1),
             Change::Accepted { .. } => self.both(&who, "accepted", 1),
             Change::Joined { .. } => self.both(&who, "joined", 1),
             Change::Upgraded { kind, was, .. } => self.upgrade(&who, kind, was),
@@ -186,6 +186,7 @@ impl Tally<'_> {
             // Late, a clock was counted as breached already; the rest is history without a number.
             Change::ClockMet { .. }
             | Change::Touched { .. }
+            | Change::Unrouted { .. }
             | Change::Opened { .. }
             | Change::Updated { .. }
             | Change::RoutingRequested { .. }

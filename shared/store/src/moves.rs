@@ -87,13 +87,14 @@ impl Store {
         candidate: &Candidate,
     ) -> Result<(), StoreError> {
         let change = RowChange {
-            update: "SET #position = :after",
+            update: "SET #position = :after, #floor = :floor",
             condition: Some(match candidate.position_before {
                 0 => "attribute_not_exists(#position) OR #position = :before",
                 _ => "#position = :before",
             }),
-            names: vec![("#position", "position")],
+            names: vec![("#position", "position"), ("#floor", "floor")],
             values: vec![
+                (":floor", number(candidate.floor)),
                 (":before", number(candidate.position_before)),
                 (":after", number(candidate.position_after)),
             ],
@@ -185,7 +186,7 @@ fn count_the_day(mut change: RowChange<'_>, capacity: u32, daily: Daily) -> RowC
             "ADD #open :more SET #day = :day, #taken = :more",
             Some(
                 "(attribute_not_exists(#open) OR #open < :capacity) \
-                 AND (attribute_not_exists(#day) OR #day <> :day)",
+                 AND (attribute_not_exists(#day) OR #day < :day)",
             ),
         ),
         (_, _) => {

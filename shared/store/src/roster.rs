@@ -34,13 +34,14 @@ pub struct RepRow {
 
 impl RepRow {
     /// Tells how they stand as a member of a pool.
-    pub fn place(&self, position: u64) -> Place {
+    pub fn place(&self, (position, floor): (u64, u64)) -> Place {
         let time = |at: Option<i64>| at.and_then(DateTime::from_timestamp_millis);
         Place {
             open: u32::try_from(self.open.max(0)).unwrap_or(u32::MAX),
             away: time(self.absent_from).map(|from| (from, time(self.absent_to))),
             taken: self.day.map(|day| (day, self.taken)),
             position,
+            floor,
         }
     }
 }
@@ -51,6 +52,9 @@ struct MemberRow {
     /// Their place in the rotation.
     #[serde(default)]
     position: u64,
+    /// The pool's floor when they were last chosen.
+    #[serde(default)]
+    floor: u64,
 }
 
 impl Store {
@@ -74,7 +78,7 @@ impl Store {
             let member = member.map(|item| from_item("member", item)).transpose()?;
             let (row, member): (RepRow, MemberRow) =
                 (row.unwrap_or_default(), member.unwrap_or_default());
-            standings.insert(rep.clone(), row.place(member.position));
+            standings.insert(rep.clone(), row.place((member.position, member.floor)));
         }
         Ok(standings)
     }

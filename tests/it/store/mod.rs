@@ -190,6 +190,7 @@ fn candidate(rep: &str, before: u64, capacity: u32) -> Candidate {
         open: 0,
         capacity,
         daily: None,
+        floor: 0,
     }
 }
 

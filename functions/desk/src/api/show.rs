@@ -187,6 +187,7 @@ mod tests {
             open: 2,
             capacity: 40,
             daily: None,
+            floor: 0,
         };
         let shown = Trace::document(&Trace {
             config_version: 3,

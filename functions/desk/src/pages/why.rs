@@ -181,6 +181,7 @@ mod tests {
             open: 3,
             capacity: 40,
             daily: None,
+            floor: 0,
         }
     }
 

@@ -46,8 +46,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The kinds of problem that leave something unread.
-const HARD: [&str; 4] = ["syntax", "missing-table", "not-a-table", "wrong-value"];
+/// The kinds of problem that leave nothing unread.
+const SOFT: [&str; 3] = ["unknown-table", "covered-row", "same-row"];
 
 const SECTIONS: [&str; 10] = [
     "organisation",
@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
         message: String,
         help: &str,
     ) {
-        if !self.lints && !HARD.contains(&code) {
+        if !self.lints && SOFT.contains(&code) {
             return;
         }
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];

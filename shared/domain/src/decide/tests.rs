@@ -532,3 +532,45 @@ fn a_meeting_that_moves_closer_than_its_lead_time_is_due_at_once_and_says_so() {
         .collect();
     assert_eq!(told, [(Act::Remind, true), (Act::Tell, true)], "the director comes later");
 }
+
+#[test]
+fn the_manager_hears_once_of_one_kind_of_reason_and_the_next_try_comes_when_somebody_is_back() {
+    let config = config();
+    let leave = |reason: &str, back_at: Option<&str>| Command::LeaveUnrouted {
+        reason: reason.to_owned(),
+        back_at: back_at.map(at),
+        trace: Box::default(),
+    };
+    let three = at("2026-01-05T03:00:00Z");
+    let mut handoff = opened(&config, "hot_lead");
+    handoff.routing = None;
+    let seven = leave("7 at capacity, 3 away", None);
+    let first = decided(&config, &handoff, seven, three).unwrap();
+    assert!(matches!(&first[0], Change::Unrouted { again: false, .. }), "{first:?}");
+    let waits = handoff.after(&first, three);
+    let every = waits.routing.as_ref().unwrap().retry_at;
+    let other = leave("6 at capacity, 4 away", None);
+    let numbers = decided(&config, &waits, other, three + Duration::seconds(9)).unwrap();
+    assert!(matches!(&numbers[0], Change::Unrouted { again: true, .. }), "{numbers:?}");
+    // Two tries later somebody comes back between this one and the next.
+    let tried = waits.after(
+        &decided(&config, &handoff_with(&config, every), Command::Tick, every).unwrap_or_default(),
+        every,
+    );
+    let soon = every + Duration::seconds(40);
+    let back = leave("7 at capacity, 3 away", Some(&soon.to_rfc3339()));
+    let sooner = decided(&config, &tried, back, every + Duration::seconds(1)).unwrap();
+    let Change::Unrouted { routing, again: true, .. } = &sooner[0] else { panic!("{sooner:?}") };
+    assert_eq!(routing.retry_at, soon);
+    let off_shift = leave("2 not on shift", None);
+    let other = decided(&config, &tried, off_shift, every + Duration::seconds(2)).unwrap();
+    assert!(matches!(&other[0], Change::Unrouted { again: false, .. }), "{other:?}");
+}
+
+/// A handoff whose standing request is due at an instant.
+fn handoff_with(config: &Config, retry_at: DateTime<Utc>) -> Handoff {
+    let mut handoff = opened(config, "hot_lead");
+    let (reason, since) = ("7 at capacity, 3 away".to_owned(), handoff.opened_at);
+    handoff.routing = Some(Routing { reason, since, retry_at, pool: None });
+    handoff
+}

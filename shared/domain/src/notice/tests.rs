@@ -158,7 +158,7 @@ fn nobody_having_it_is_urgent_and_says_why() {
     let retry_at = at("2026-01-05T09:10:00Z");
     let routing = Routing { reason: "everyone is at capacity".into(), since, retry_at, pool: None };
     let trace = Box::new(Trace { pool: Some("sdr_emea".into()), ..Trace::default() });
-    let unrouted = Change::Unrouted { routing, told: vec!["priya".into()], trace };
+    let unrouted = Change::Unrouted { routing, told: vec!["priya".into()], again: false, trace };
     let mut commit = commit("mql", vec![unrouted]);
     commit.about.pool = None;
     let (head, body) = only(&commit);
@@ -239,7 +239,7 @@ proptest! {
             pool: None,
         };
         let told = vec!["priya".into()];
-        let unrouted = Change::Unrouted { routing, told, trace: Box::default() };
+        let unrouted = Change::Unrouted { routing, told, again: false, trace: Box::default() };
         let notice = notices(&commit("mql", vec![unrouted]), &config).remove(0);
         let subject = notice.subject;
         prop_assert!(!subject.is_empty() && subject.len() <= SUBJECT_MAX);

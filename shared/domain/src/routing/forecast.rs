@@ -44,7 +44,7 @@ impl Forecast {
         let theirs = self.places.entry(pool.clone()).or_default().entry(owner.clone()).or_default();
         let taken = way.taken.as_ref().map(|(_, candidate)| candidate);
         if let Some(candidate) = taken {
-            theirs.position = candidate.position_after;
+            (theirs.position, theirs.floor) = (candidate.position_after, candidate.floor);
         }
         let daily = taken.and_then(|candidate| candidate.daily);
         for places in self.places.values_mut() {

@@ -7,7 +7,7 @@
 use super::{
     place::{Places, Wanted},
     rotation::{choose, turn},
-    rules::Match,
+    rules::{Match, skill_of},
     trace::{PassedOver, RuleFailed},
     way::{Asking, Unread, route},
 };
@@ -155,7 +155,7 @@ fn in_the_pool(
         Some(PassedOver::LacksSkill) => {
             let person = config.people.get(rep);
             let has = |skill: &&String| {
-                person.is_some_and(|one| one.skills.iter().any(|it| it.eq_ignore_ascii_case(skill)))
+                person.is_some_and(|one| one.skills.iter().any(|it| skill_of(it) == **skill))
             };
             let missing: Vec<&str> =
                 skills.iter().filter(|skill| !has(skill)).map(String::as_str).collect();

@@ -1,7 +1,7 @@
 //! How reps stand at the moment of choosing: what the table knows of them, and what the
 //! configuration makes of it.
 
-use super::{rotation::Standing, trace::PassedOver};
+use super::{rotation::Standing, rules::skill_of, trace::PassedOver};
 use crate::{
     config::{Config, Member, Person, Pool},
     handoff::Handoff,
@@ -10,6 +10,9 @@ use crate::{
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How often being away and being on shift are looked at in turns for when somebody is back.
+const CHANGES_MAX: usize = 8;
 
 /// What the table knows of a rep, as a member of one pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Place {
     pub taken: Option<(NaiveDate, u32)>,
     /// Their place in the pool's rotation; 0 for a newcomer.
     pub position: u64,
+    /// The pool's floor when they were last chosen.
+    pub floor: u64,
 }
 
 /// The places of the pools that were read; who is missing stands at nothing.
@@ -63,6 +68,7 @@ impl Wanted<'_> {
             rep: member.rep.clone(),
             weight: member.weight,
             position: place.position,
+            floor: place.floor,
             open: place.open,
             capacity: person.and_then(|person| person.capacity).unwrap_or(0),
             daily,
@@ -77,8 +83,7 @@ impl Wanted<'_> {
             return Some(PassedOver::Inactive);
         };
         let today = self.config.day_of(self.now);
-        let has =
-            |skill: &String| person.skills.iter().any(|known| known.eq_ignore_ascii_case(skill));
+        let has = |skill: &String| person.skills.iter().any(|known| skill_of(known) == *skill);
         let had = self.handoff.had.contains(&member.rep)
             || self.handoff.owner.as_ref() == Some(&member.rep);
         let off = || {
@@ -109,13 +114,28 @@ impl Wanted<'_> {
         place: &Place,
     ) -> Option<DateTime<Utc>> {
         let person = self.config.people.get(rep)?;
-        match why {
-            PassedOver::Absent => place.away.and_then(|(_, to)| to),
-            PassedOver::OffShift => self.config.hours(pool, person)?.next_working(self.now),
+        let today = self.config.day_of(self.now);
+        let from = match why {
+            PassedOver::Absent | PassedOver::OffShift => Some(self.now),
             PassedOver::NotStarted => self.config.start_of(person.starts?),
-            PassedOver::DayFull => self.config.start_of(self.config.day_of(self.now).succ_opt()?),
+            PassedOver::DayFull => self.config.start_of(today.succ_opt()?),
             _ => None,
+        }?;
+        let hours = self.config.hours(pool, person).filter(|_| pool.on_shift);
+        let mut at = from.max(self.now);
+        // An absence may end off shift, and a shift begin within an absence.
+        for _ in 0..CHANGES_MAX {
+            let back = match place.away.filter(|_| place.is_away(at)) {
+                Some((_, until)) => until?,
+                None => at,
+            };
+            let works = hours.map_or(Some(back), |hours| hours.next_working(back))?;
+            if works == at {
+                return Some(at).filter(|at| *at > self.now);
+            }
+            at = works;
         }
+        None
     }
 
     fn daily(&self, person: &Person, place: &Place) -> Option<Daily> {

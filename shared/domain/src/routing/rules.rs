@@ -34,6 +34,8 @@ pub struct Rules {
     by_type: BTreeMap<TypeKey, Vec<usize>>,
     references: References,
     known: BTreeSet<String>,
+    /// Every skill that somebody has.
+    skills: BTreeSet<String>,
 }
 
 struct Compiled {
@@ -98,7 +100,10 @@ impl Rules {
             }
         }
         let candidates = Candidates::of(&demands);
-        Self { rules, candidates, for_all, by_type, references, known: known_texts(config) }
+        let people = config.people.values().flat_map(|person| &person.skills);
+        let skills = people.map(|skill| skill_of(skill)).collect();
+        let known = known_texts(config);
+        Self { rules, candidates, for_all, by_type, references, known, skills }
     }
 
     /// Finds the first rule whose clauses all hold.
@@ -115,7 +120,7 @@ impl Rules {
         let texts = self.candidates.places().filter_map(|path| Some((path, facts.text(path)?)));
         let won = self.candidates.among(texts).find_map(|position| {
             let rule = self.rules.get(position).filter(|rule| rule.is_for(&handoff.kind))?;
-            Some((position, rule.won(&context)?))
+            Some((position, rule.won(&context, &self.skills)?))
         });
         let (end, won) = match won {
             Some((position, won)) => (position, Some(won)),
@@ -180,7 +185,7 @@ impl Compiled {
     }
 
     /// Says what it gives if all its clauses hold.
-    fn won(&self, context: &Context<'_, '_>) -> Option<Won> {
+    fn won(&self, context: &Context<'_, '_>, has: &BTreeSet<String>) -> Option<Won> {
         let mut clauses = Vec::with_capacity(self.clauses.len());
         for clause in &self.clauses {
             let clause = clause.ask(context);
@@ -191,9 +196,9 @@ impl Compiled {
         }
         let mut skills = self.skills.clone();
         for program in &self.skills_of {
-            // What cannot be told asks for nothing.
+            // What cannot be told, or nobody can do, asks for nothing.
             if let Ok(Value::String(skill)) = program.execute(context) {
-                skills.insert(skill_of(&skill));
+                skills.extend(Some(skill_of(&skill)).filter(|skill| has.contains(skill)));
             }
         }
         skills.remove("");
@@ -246,7 +251,7 @@ pub fn hold(
 }
 
 /// Writes a skill as it is compared.
-fn skill_of(text: &str) -> String {
+pub(crate) fn skill_of(text: &str) -> String {
     text.trim().to_lowercase()
 }
 

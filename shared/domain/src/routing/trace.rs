@@ -86,6 +86,9 @@ pub struct Candidate {
     /// What they were given today, where that is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily: Option<Daily>,
+    /// The pool's floor: lower places are raised to it.
+    #[serde(default)]
+    pub floor: u64,
 }
 
 impl Candidate {
@@ -99,6 +102,7 @@ impl Candidate {
             "rep": self.rep, "eligible": self.eligible(), "passed_over": self.passed_over,
             "position_before": self.position_before, "position_after": self.position_after,
             "open": self.open, "capacity": self.capacity, "daily": self.daily,
+            "floor": self.floor,
         })
     }
 }

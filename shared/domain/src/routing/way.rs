@@ -247,7 +247,10 @@ impl<'a> Walk<'a> {
         let Asking { handoff, config, now, .. } = self.asking;
         let manager = config.role(Some(id), "manager")?;
         let had = handoff.had.contains(manager) || handoff.owner.as_ref() == Some(manager);
-        if had || self.place(id, manager).is_away(now) {
+        let (person, place) = (config.people.get(manager)?, self.place(id, manager));
+        let full = person.capacity.is_some_and(|capacity| place.open >= capacity);
+        let begins_later = person.starts.is_some_and(|starts| config.day_of(now) < starts);
+        if had || full || begins_later || place.is_away(now) {
             return None;
         }
         self.trace.otherwise = Some("manager".to_owned());

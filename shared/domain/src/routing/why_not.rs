@@ -119,6 +119,7 @@ fn stood(candidate: &Candidate, now: DateTime<Utc>) -> Place {
         away: is_away.then_some((now, None)),
         taken: candidate.daily.map(|daily| (daily.day, daily.taken)),
         position: candidate.position_before,
+        floor: candidate.floor,
     }
 }
 

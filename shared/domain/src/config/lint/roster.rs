@@ -2,7 +2,10 @@
 //! skills nobody has.
 
 use super::{Lint, keys};
-use crate::config::{Otherwise, Pool};
+use crate::{
+    config::{Otherwise, Pool},
+    routing::skill_of,
+};
 use std::collections::BTreeSet;
 
 /// The heaviest share a rep may have: a turn is divided by it.
@@ -107,10 +110,12 @@ impl Lint<'_, '_> {
     /// Reports a rule that asks for a skill which nobody in its pool has.
     pub(super) fn skills(&mut self) {
         for (index, rule) in self.config.rules.iter().enumerate() {
-            let Some(pool) = self.config.pools.get(&rule.pool) else { continue };
+            let pool = self.config.pools.get(&rule.pool);
+            // Where another pool is asked otherwise, nobody need have it here.
+            let Some(pool) = pool.filter(|pool| pool.otherwise.is_empty()) else { continue };
             let people = pool.members.iter().filter_map(|one| self.config.people.get(&one.rep));
             let has = |skills: &[String], skill: &str| {
-                skills.iter().any(|known| known.eq_ignore_ascii_case(skill))
+                skills.iter().any(|known| skill_of(known) == skill_of(skill))
             };
             let people: Vec<_> = people.collect();
             for (place, skill) in rule.skills.iter().enumerate() {

@@ -131,3 +131,16 @@ fn what_is_due_when_a_pause_ends_is_taken_with_it() {
     assert_eq!(late.clocks[0].breached_at, Some(at("2026-01-05T11:05:00Z")));
     assert_eq!(late.pauses[0].ended_at, Some(at("2026-01-05T11:02:00Z")));
 }
+
+#[test]
+fn a_pause_that_was_over_hides_no_miss_from_what_ends_the_handoff() {
+    let config = config();
+    let handoff = assigned(&config, "hot_lead", "amara", "sdr_emea");
+    let until = Some("2026-01-05T11:02:00Z");
+    let paused = step(&config, handoff, pause("asked_to_wait", until), at("2026-01-05T10:02:00Z"));
+    let cancel = Command::Cancel { reason: "a test".into() };
+    let early = step(&config, paused.clone(), cancel.clone(), at("2026-01-05T11:04:00Z"));
+    assert_eq!(early.clocks[0].state, ClockState::Closed, "three minutes were left");
+    let late = step(&config, paused, cancel, at("2026-01-05T11:20:00Z"));
+    assert_eq!(late.clocks[0].breached_at, Some(at("2026-01-05T11:05:00Z")));
+}

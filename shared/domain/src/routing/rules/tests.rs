@@ -26,6 +26,7 @@ rows = [
 "#;
     let mut config = load(&format!("{SAMPLE}{tables}")).unwrap();
     config.rules = rules;
+    config.people.get_mut("ingrid").unwrap().skills = vec!["DE".to_owned()];
     config
 }
 
@@ -57,12 +58,12 @@ fn matched(rules: Vec<Rule>, package: &Package) -> Match {
 }
 
 #[test]
-fn a_rule_asks_for_its_skills_and_those_that_the_lead_gives() {
+fn a_rule_asks_for_its_skills_and_those_that_the_lead_gives_and_somebody_has() {
     let mut wanted = rule("all", &[]);
     wanted.skills = vec![" Enterprise".to_owned()];
     wanted.skills_of =
         vec!["lead.language".to_owned(), "lead.product".to_owned(), "lead.nobody".to_owned()];
-    let lead = package(json!({ "language": "DE " }));
+    let lead = package(json!({ "language": "DE ", "product": "made up" }));
     let skills = |lead| matched(vec![wanted.clone()], lead).won.unwrap().skills;
     assert_eq!(skills(&lead), BTreeSet::from(["de".to_owned(), "enterprise".to_owned()]));
     let lead = package(json!({ "language": ["de"], "product": " " }));

@@ -280,3 +280,44 @@ fn everybody_is_told_what_would_have_had_to_differ() {
         ["It would have to be asked for in another pool than SDR Europe."]
     );
 }
+
+#[test]
+fn who_will_be_away_when_their_shift_comes_is_not_next_on_shift() {
+    let pool = format!("{EMEA}on_shift = true\notherwise = [\"next_on_shift\"]\n");
+    let ben = format!("{BEN}calendar = \"berlin\"\n");
+    let config = changed(&[(EMEA, &pool), (BEN, &ben)]);
+    // Ben's shift begins first; he is away from midnight on, until Wednesday night.
+    let from = at("2026-01-06T00:00:00Z");
+    let later = Place { away: Some((from, Some(at("2026-01-07T22:00:00Z")))), ..Place::default() };
+    let night = Case::of(config).when("2026-01-05T22:00:00Z").with("ben", later.clone());
+    assert_eq!(night.owner(), "amara of sdr_emea");
+    let both = night.with("amara", later);
+    let way = both.way();
+    assert_eq!(way.owner, Some(("ben".into(), "sdr_emea".into())), "then whoever is back first");
+}
+
+#[test]
+fn a_skill_is_one_however_it_is_written() {
+    let rule = "name = \"Inbound, everywhere else\"\n";
+    let config = changed(&[
+        (rule, &format!("{rule}skills = [\" Österreich\"]\n")),
+        (BEN, &format!("{BEN}skills = [\"ÖSTERREICH \"]\n")),
+    ]);
+    assert_eq!(Case::of(config).owner(), "ben of sdr_emea");
+    // What a lead says and nobody can do asks for nothing.
+    let config = changed(&[(rule, &format!("{rule}skills_of = [\"lead.language\"]\n"))]);
+    assert_eq!(Case::of(config).told("language", "klingon").owner(), "amara of sdr_emea");
+}
+
+#[test]
+fn a_manager_who_has_no_place_left_is_not_asked() {
+    let priya = "name = \"Priya Nair\"\n";
+    let config = changed(&[
+        (EMEA, &format!("{EMEA}otherwise = [\"manager\"]\n")),
+        (priya, &format!("{priya}capacity = 5\n")),
+    ]);
+    let has = |open| Place { open, ..Place::default() };
+    let busy = Case::of(config).with("amara", full()).with("ben", full());
+    assert_eq!(busy.owner(), "priya of sdr_emea");
+    assert_eq!(busy.with("priya", has(5)).owner(), "nobody");
+}

@@ -23,11 +23,13 @@ pub(super) fn among(
     now: DateTime<Utc>,
 ) -> (Option<Won>, Vec<RuleFailed>) {
     let context = context(config, handoff, package, now);
+    let people = config.people.values().flat_map(|person| &person.skills);
+    let skills = people.map(|skill| skill_of(skill)).collect();
     let mut failed = Vec::new();
     for rule in rules.iter().filter(|rule| rule.is_for(&handoff.kind)) {
         match rule.failed(&context) {
             Some(one) => failed.push(one),
-            None => return (rule.won(&context), failed),
+            None => return (rule.won(&context, &skills), failed),
         }
     }
     (None, failed)
