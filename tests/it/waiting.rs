@@ -57,3 +57,37 @@ async fn who_is_back_before_the_next_try_is_asked_as_they_come() {
     assert!(world.handoff(&id).await.owner.is_some());
     world.outbox();
 }
+
+#[tokio::test]
+async fn those_who_wait_for_another_team_keep_nobody_from_a_freed_place() {
+    let executives = |text: &str| {
+        ["Elena Rossi", "Hana Sato"].iter().fold(text.to_owned(), |text, name| {
+            let (before, after) = text.split_at(text.find(name).unwrap());
+            before.to_owned() + &after.replacen("capacity = 30", "capacity = 0", 1)
+        })
+    };
+    let narrow = |text: &str, name: &str| {
+        let (before, after) = text.split_at(text.find(name).unwrap());
+        before.to_owned() + &after.replacen("capacity = 40", "capacity = 1", 1)
+    };
+    let organisation = executives(ORGANISATION);
+    let organisation = narrow(&narrow(&organisation, "Amara Okafor"), "Ben Whitlock");
+    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
+    // More wait for an executive than are asked for at once, and all of them more urgently.
+    for number in 0..12 {
+        let about = json!({
+            "crm": "hubspot", "object": "contact", "id": format!("e{number}"), "country": "GB",
+        });
+        let meeting = (world.now() + Duration::minutes(30)).to_rfc3339();
+        world.event("meeting.booked", json!({ "subject": about, "meeting_at": meeting })).await;
+    }
+    world.settle().await;
+    let first = world.demo_request("one").await;
+    world.demo_request("two").await;
+    let waits = world.demo_request("three").await;
+    let owner = world.handoff(&first).await.owner.unwrap();
+    world.act(&owner.0, &first, "touch", json!({ "channel": "phone" })).await;
+    world.act(&owner.0, &first, "complete", json!({ "outcome": "disqualified" })).await;
+    assert_eq!(world.handoff(&waits).await.owner, Some(owner));
+    world.outbox();
+}

@@ -196,4 +196,8 @@ async fn a_days_places_are_counted_with_the_days_handoffs_and_begin_anew() {
     assert_eq!((taken().await.day, taken().await.taken), (Some(monday), 2));
     give("five", tuesday, 0).await.unwrap();
     assert_eq!((taken().await.day, taken().await.taken, taken().await.open), (Some(tuesday), 1, 3));
+    // Whoever looked before midnight and writes after it does not take the day back.
+    let stale = give("six", monday, 0).await;
+    assert!(matches!(stale, Err(StoreError::Full(_))), "{stale:?}");
+    assert_eq!((taken().await.day, taken().await.taken), (Some(tuesday), 1));
 }
