@@ -1,10 +1,10 @@
 //! Weighted rotation by virtual time: each assignment moves a member's position on by one turn
 //! divided by their weight, and the lowest eligible position is next, ties by id.
 //!
-//! Stated bound: between two reps who are eligible for the same handoffs throughout, positions differ
-//! by at most `max(TURN / wᵢ, TURN / wⱼ)`, whatever is given to others meanwhile; so what each was
-//! given, divided by their weights, differs by no more than that. A turn that is given back later
-//! for a justified rejection may be owed on top of it.
+//! Stated bound: between two reps who are there and eligible for the same handoffs throughout,
+//! positions differ by at most `max(TURN / wᵢ, TURN / wⱼ)`, whatever is given to others meanwhile;
+//! so what each was given, divided by their weights, differs by no more than that. A turn that is
+//! given back later for a justified rejection may be owed on top of it.
 //!
 //! A position below the pool's floor belongs to somebody who was away, new, or at capacity: it is
 //! raised to the floor before choosing, so that nobody is flooded on coming back. The floor is the
@@ -59,6 +59,16 @@ pub fn turn(weight: u32) -> u64 {
 
 /// Chooses whose turn it is.
 pub fn choose(members: &[Standing]) -> Choice {
+    choose_among(members, |_| true)
+}
+
+/// Chooses one rep if they can take it, whoever's turn it is; everybody else stands as they stood,
+/// so that the floor stays where it is.
+pub(super) fn choose_only(members: &[Standing], rep: &PersonId) -> Choice {
+    choose_among(members, |member| member.rep == *rep)
+}
+
+fn choose_among(members: &[Standing], is_asked: impl Fn(&Standing) -> bool) -> Choice {
     let passed = |member: &Standing| {
         let full = (member.open >= member.capacity).then_some(PassedOver::AtCapacity);
         let day_full = member.daily.is_some_and(|daily| daily.taken >= daily.most);
@@ -66,7 +76,7 @@ pub fn choose(members: &[Standing]) -> Choice {
     };
     let floor = floor_of(members, passed);
     let eligible: Vec<&Standing> =
-        members.iter().filter(|member| passed(member).is_none()).collect();
+        members.iter().filter(|one| passed(one).is_none() && is_asked(one)).collect();
     let raised = |member: &Standing| member.position.max(floor);
     let chosen = eligible
         .iter()

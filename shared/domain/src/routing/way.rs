@@ -8,7 +8,7 @@
 use super::{
     account::{OwnedBy, account_owner},
     place::{Place, Places, Wanted},
-    rotation::{Choice, Standing, choose},
+    rotation::{Choice, Standing, choose, choose_only},
     rules::{Match, Rules},
     trace::{AccountOwner, Candidate, PassedOver, Trace, Tried},
 };
@@ -168,11 +168,11 @@ impl<'a> Walk<'a> {
         let mut pools = of_the_rule.into_iter().chain(&config.pools);
         let Some((id, pool)) = pools.find(|(id, pool)| theirs(id, pool)) else { return Ok(None) };
         let skills = std::mem::take(&mut self.skills);
-        let mut standings = self.standings(id, pool)?;
+        let standings = self.standings(id, pool)?;
         self.skills = skills;
-        standings.retain(|standing| standing.rep == rep);
-        let choice = choose(&standings);
-        let passed_over = choice.candidates.first().and_then(|one| one.passed_over);
+        let choice = choose_only(&standings, &rep);
+        let theirs = choice.candidates.iter().find(|one| one.rep == rep);
+        let passed_over = theirs.and_then(|one| one.passed_over);
         self.trace.account_owner = Some(AccountOwner { rep: rep.clone(), because, passed_over });
         if choice.chosen.is_none() {
             return Ok(None);

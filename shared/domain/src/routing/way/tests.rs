@@ -321,3 +321,39 @@ fn a_manager_who_has_no_place_left_is_not_asked() {
     assert_eq!(busy.owner(), "priya of sdr_emea");
     assert_eq!(busy.with("priya", has(5)).owner(), "nobody");
 }
+
+#[test]
+fn what_an_accounts_owner_is_given_takes_nothing_from_the_others_shares() {
+    let third = "{ rep = \"amara\" }, { rep = \"ben\" }";
+    let config = changed(&[(third, &format!("{third}, {{ rep = \"dev\" }}"))]);
+    let mut places: BTreeMap<PersonId, Place> = BTreeMap::new();
+    let mut given: BTreeMap<PersonId, usize> = BTreeMap::new();
+    // Every second lead is of an account of dev's: the others go to those who are behind.
+    for number in 0..60 {
+        let mut case = Case::of(config.clone());
+        if number % 2 == 0 {
+            case = case.told("account_owner", "dev");
+        }
+        let rules = Rules::compile(&case.config);
+        let asking = Asking {
+            handoff: &case.handoff,
+            package: &case.package,
+            config: &case.config,
+            rules: &rules,
+            now: case.now,
+        };
+        let read = Places::from([
+            (PoolId::from("sdr_emea"), places.clone()),
+            (PoolId::from("sdr_americas"), BTreeMap::new()),
+        ]);
+        let way = route(asking, &read).unwrap();
+        let (pool, taken) = way.taken.unwrap();
+        assert_eq!(pool.as_str(), "sdr_emea");
+        let place = places.entry(taken.rep.clone()).or_default();
+        (place.position, place.floor) = (taken.position_after, taken.floor);
+        *given.entry(taken.rep).or_default() += 1;
+    }
+    let (amara, ben) = (given[&PersonId::from("amara")], given[&PersonId::from("ben")]);
+    assert!(amara.abs_diff(ben) <= 1, "{given:?}");
+    assert_eq!(given[&PersonId::from("dev")], 30, "{given:?}");
+}
