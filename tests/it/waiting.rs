@@ -2,7 +2,7 @@
 //! interval whatever happens.
 
 use chrono::Duration;
-use domain::{Stage, span::Span};
+use domain::{PersonId, Stage, routing::TURN, span::Span};
 use local::sample::ORGANISATION;
 use serde_json::json;
 use tests::{Setting, World};
@@ -90,4 +90,78 @@ async fn those_who_wait_for_another_team_keep_nobody_from_a_freed_place() {
     world.act(&owner.0, &first, "complete", json!({ "outcome": "disqualified" })).await;
     assert_eq!(world.handoff(&waits).await.owner, Some(owner));
     world.outbox();
+}
+
+#[tokio::test]
+async fn a_changed_configuration_is_tried_within_two_minutes() {
+    // Nobody works; the next try by the clock would be in an hour.
+    let slow = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
+    let full = slow.replace("capacity = 40", "capacity = 0");
+    let mut world = World::of(Setting { organisation: full, ..Setting::default() }).await;
+    let waits = world.demo_request("dana").await;
+    assert_eq!(world.handoff(&waits).await.owner, None);
+    world.store.push_config(&slow, Some(1), &"more".into(), world.now()).await.unwrap();
+    world.pass(Duration::seconds(125)).await;
+    let handoff = world.handoff(&waits).await;
+    assert!(handoff.owner.is_some(), "{:?}", handoff.routing);
+    let history = world.store.history(&waits).await.unwrap();
+    assert_eq!(history.last().unwrap().cause, "roster configuration");
+    world.read_mail();
+}
+
+#[tokio::test]
+async fn who_is_back_sooner_than_they_said_is_asked_within_two_minutes() {
+    let organisation = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
+    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
+    let until = (world.now() + Duration::days(3)).to_rfc3339();
+    let away = json!({ "from": world.now().to_rfc3339(), "to": until });
+    let priya = [("x-handoff-person", "priya")];
+    for rep in ["amara", "ben"] {
+        let path = format!("/api/reps/{rep}/absence");
+        world.call(http::Method::POST, &path, &priya, away.clone()).await;
+    }
+    let id = world.demo_request("dana").await;
+    assert_eq!(world.handoff(&id).await.owner, None);
+    let back = world.call(http::Method::POST, "/api/reps/ben/absence", &priya, json!({})).await;
+    assert_eq!(back.status, 200, "{back:?}");
+    world.pass(Duration::seconds(65)).await;
+    assert_eq!(world.handoff(&id).await.owner, Some("ben".into()));
+    world.read_mail();
+}
+
+#[tokio::test]
+async fn a_manager_who_stepped_in_and_rejects_it_gets_no_turn_back() {
+    // The manager is a rep of the pool too, and has turns of their own.
+    let members = "members = [{ rep = \"amara\" }, { rep = \"ben\" }]";
+    let theirs = "members = [{ rep = \"amara\" }, { rep = \"priya\" }]\non_shift = true\n\
+                  otherwise = [\"manager\"]";
+    let organisation = ORGANISATION.replacen(members, theirs, 1).replacen(
+        "name = \"Priya Nair\"\n",
+        "name = \"Priya Nair\"\ncapacity = 2\n",
+        1,
+    );
+    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
+    let position = async |world: &World| {
+        let (pool, priya) = ("sdr_emea".into(), PersonId::from("priya"));
+        let standings = world.store.standings(&pool, std::slice::from_ref(&priya)).await;
+        standings.unwrap()[&priya].position
+    };
+    let (one, two) = (world.demo_request("one").await, world.demo_request("two").await);
+    let owners = [world.handoff(&one).await.owner, world.handoff(&two).await.owner];
+    assert_eq!(owners, [Some("amara".into()), Some("priya".into())]);
+    let reject = json!({ "reason": "duplicate" });
+    assert_eq!(position(&world).await, TURN);
+    world.act("priya", &two, "reject", reject.clone()).await;
+    assert_eq!(position(&world).await, 0, "it was her turn");
+    let four = world.demo_request("four").await;
+    assert_eq!(world.handoff(&four).await.owner, Some("priya".into()));
+    // At night nobody is on shift, and the manager steps in.
+    world.until("2026-01-05T20:00:00Z".parse().unwrap()).await;
+    let three = world.demo_request("three").await;
+    let handoff = world.handoff(&three).await;
+    assert_eq!((handoff.owner, handoff.turn), (Some("priya".into()), None));
+    let before = position(&world).await;
+    let answer = world.act("priya", &three, "reject", reject).await;
+    assert_eq!((answer.status, position(&world).await), (200, before), "{answer:?}");
+    world.read_mail();
 }

@@ -156,14 +156,11 @@ impl Situation<'_> {
         decide(handoff, command, self.facts, self.now)
     }
 
-    /// Finds the turn a justified rejection gives back; nothing when the rep is no longer in the
-    /// pool.
+    /// Finds the turn a justified rejection gives back; nothing where none was taken.
     fn turn_to_give_back(&self) -> Option<(PoolId, PersonId, u64)> {
         let (pool, rep) = (self.handoff.pool.as_ref()?, self.handoff.owner.as_ref()?);
-        let members = &self.facts.active.pools.get(pool)?.members;
-        let member = members.iter().find(|member| member.rep == *rep)?;
-        let turn = turn(member.weight);
-        (self.standing.position >= turn).then(|| (pool.clone(), rep.clone(), turn))
+        let turn = self.handoff.turn.filter(|turn| self.standing.position >= *turn)?;
+        Some((pool.clone(), rep.clone(), turn))
     }
 
     fn give(&self, rep: &PersonId, by: PersonId) -> Result<Plan, Refused> {
@@ -215,7 +212,7 @@ impl Situation<'_> {
             rep: rep.clone(),
             passed_over: None,
             position_before: place.position,
-            position_after: place.position + turn(weight),
+            position_after: place.position.max(place.floor) + turn(weight),
             open: place.open,
             capacity: person.capacity.unwrap_or(0),
             // A person's word is not counted against the day.
@@ -350,15 +347,19 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_gives_the_turn_back_unless_there_is_none() {
+    fn a_rejection_gives_the_turn_back_that_was_taken() {
         let reject = Deed::Reject("duplicate".to_owned());
-        check(handoff(), &reject, (1, TURN), |plan| {
+        // A third of a turn: they weighed 3 then, whatever they weigh now.
+        let taken = Handoff { turn: Some(TURN / 3), ..handoff() };
+        check(taken.clone(), &reject, (1, TURN), |plan| {
             let given_back = plan.unwrap().turn_given_back;
-            assert_eq!(given_back, Some(("sdr_emea".into(), "amara".into(), TURN)));
+            assert_eq!(given_back, Some(("sdr_emea".into(), "amara".into(), TURN / 3)));
         });
-        check(handoff(), &reject, (1, TURN - 1), |plan| {
-            assert_eq!(plan.unwrap().turn_given_back, None);
-        });
+        for (handoff, position) in [(taken, TURN / 4), (handoff(), TURN)] {
+            check(handoff, &reject, (1, position), |plan| {
+                assert_eq!(plan.unwrap().turn_given_back, None);
+            });
+        }
         let unlisted = refusal(&Deed::Reject("boring".to_owned()), (1, TURN));
         assert!(unlisted.contains("choose not_a_fit, duplicate"), "{unlisted}");
     }

@@ -150,13 +150,13 @@ impl Desk {
         package: Package,
         active: &Active,
     ) -> Result<Foreseen, Fault> {
-        let (config, rules, now) = (&active.config, &active.rules, self.clock.now());
+        let (config, rules, now) = (&active.config, active.rules(), self.clock.now());
         let asking = Asking { handoff: &handoff, package: &package, config, rules, now };
         let way = loop {
             match forecast.next(asking) {
                 Ok(way) => break way,
                 Err(Unread(pool)) => {
-                    let reps: Vec<PersonId> = config.askable(&pool).cloned().collect();
+                    let reps: Vec<PersonId> = config.askable(&pool).into_iter().cloned().collect();
                     let read = self.store.standings(&pool, &reps).await?;
                     forecast.read(pool, read);
                 }

@@ -258,7 +258,7 @@ impl Words<'_> {
     }
 
     fn assigned(&self, change: &Change) -> String {
-        let Change::Assigned { owner, before, pool, rule, clocks, trace } = change else {
+        let Change::Assigned { owner, before, pool, rule, clocks, trace, .. } = change else {
             return String::new();
         };
         let from = before.as_ref().map(|before| format!(" from {}", self.person(before)));
@@ -393,6 +393,7 @@ mod tests {
             before: before.map(Into::into),
             pool: "sdr_emea".into(),
             rule: rule.map(str::to_owned),
+            turn: None,
             clocks: Vec::new(),
             trace: Box::new(trace),
         }

@@ -72,7 +72,11 @@ struct Event {
 #[derive(Deserialize)]
 struct Detail {
     handoff: HandoffId,
+    #[serde(default)]
     version: u64,
+    /// What made the sweep ask for it again, if it did.
+    #[serde(default)]
+    because: Option<String>,
     #[serde(default)]
     data: Data,
 }
@@ -96,7 +100,10 @@ impl Event {
     }
 
     fn cause(&self) -> String {
-        format!("{}:{}", self.detail.handoff, self.detail.version)
+        match &self.detail.because {
+            Some(changed) => format!("roster {changed}"),
+            None => format!("{}:{}", self.detail.handoff, self.detail.version),
+        }
     }
 }
 
@@ -179,11 +186,11 @@ impl Router {
                 handoff: &handoff,
                 package: &package,
                 config: &active.config,
-                rules: &active.rules,
+                rules: active.rules(),
                 now,
             };
             let way = self.way(asking).await?;
-            let taken = way.taken.clone();
+            let (taken, at_most) = (way.taken.clone(), way.at_most);
 
             let changes = match decide(&handoff, way.command(), facts, now) {
                 Ok(changes) => changes,
@@ -198,6 +205,9 @@ impl Router {
             let mut write = Write::change(&handoff, changes, by, now, &active.config);
             if let Some((pool, candidate)) = taken {
                 write = write.takes_turn(pool, candidate);
+            }
+            if let Some(capacity) = at_most {
+                write = write.has_room(capacity);
             }
             match self.store.commit(write).await {
                 Ok(_) => return Ok(()),
@@ -228,7 +238,7 @@ impl Router {
         pool: &PoolId,
         config: &Config,
     ) -> Result<BTreeMap<PersonId, Place>, RouteError> {
-        let reps: Vec<PersonId> = config.askable(pool).cloned().collect();
+        let reps: Vec<PersonId> = config.askable(pool).into_iter().cloned().collect();
         Ok(self.store.standings(pool, &reps).await?)
     }
 }

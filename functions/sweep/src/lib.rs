@@ -16,7 +16,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::ConfigError};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{By, Due, Store, StoreError, Stored, Write};
+use store::{By, Due, QueueKey, Roster, Store, StoreError, Stored, Write};
 
 /// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made
 /// up for.
@@ -40,6 +40,9 @@ const PAGE: i32 = 250;
 
 /// How long a handed-back receipt is left to intake before it is handed back again, in seconds.
 const RECEIPT_AGAIN_SECONDS: i64 = 60;
+
+/// How many handoffs without an owner are asked for at once when the roster changes.
+const WAITING_MAX: i32 = 1_000;
 
 /// How often a lost race is decided again before it is left to the next reading, ten seconds on.
 const TRIES: usize = 4;
@@ -67,6 +70,8 @@ pub struct Report {
     pub lost_races: usize,
     /// Receipts it handed back to intake.
     pub handed_back: usize,
+    /// Handoffs without an owner that it had asked for, because the roster changed.
+    pub asked_for: usize,
     /// Worst lateness of a step it took, in milliseconds.
     pub lateness_ms_max: i64,
 }
@@ -145,6 +150,7 @@ impl Sweep {
             sweep.acted = report.acted,
             sweep.lost_races = report.lost_races,
             sweep.handed_back = report.handed_back,
+            sweep.asked_for = report.asked_for,
             sweep.lateness_ms_max = report.lateness_ms_max,
             "swept"
         );
@@ -188,7 +194,7 @@ impl Sweep {
                 .map(|due| {
                     let state = match due {
                         Due::Handoff(id, _) => states.remove(id),
-                        Due::Receipt(..) => None,
+                        Due::Receipt(..) | Due::Roster(..) => None,
                     };
                     (due.clone(), state, draw())
                 })
@@ -209,7 +215,7 @@ impl Sweep {
             .iter()
             .filter_map(|due| match due {
                 Due::Handoff(id, _) => Some(id.clone()),
-                Due::Receipt(..) => None,
+                Due::Receipt(..) | Due::Roster(..) => None,
             })
             .collect();
         self.store.states(&ids).await.unwrap_or_default()
@@ -225,6 +231,7 @@ impl Sweep {
         match due {
             Due::Handoff(id, at) => self.step((id, *at), state, scheduled, attempts).await,
             Due::Receipt(id, _) => self.hand_back(id).await,
+            Due::Roster(roster, at) => self.ask_for_who_waits(roster, *at).await,
         }
     }
 
@@ -298,6 +305,28 @@ impl Sweep {
         self.bus.put(&[event]).await?;
         Ok(Report { handed_back: 1, ..Report::default() })
     }
+
+    /// Has whoever waits for an owner asked for again, most urgent first, now that somebody else
+    /// may take it. Those beyond the bound are asked for at their set time.
+    async fn ask_for_who_waits(
+        &self,
+        roster: &Roster,
+        at: DateTime<Utc>,
+    ) -> Result<Report, SweepError> {
+        let now = self.clock.now();
+        let waiting = self.store.queue(&QueueKey::Unrouted, WAITING_MAX).await?;
+        let asked: Vec<BusEvent> = waiting
+            .iter()
+            .map(|row| BusEvent {
+                kind: "handoff.waiting".to_owned(),
+                at: now,
+                detail: serde_json::json!({ "handoff": row.id, "because": roster.to_string() }),
+            })
+            .collect();
+        self.bus.put(&asked).await?;
+        self.store.roster_seen(roster, at).await?;
+        Ok(Report { asked_for: asked.len(), ..Report::default() })
+    }
 }
 
 /// How far one sweep has come.
@@ -319,6 +348,7 @@ impl Course {
         let id = match due {
             Due::Handoff(id, _) => id.to_string(),
             Due::Receipt(id, _) => id.to_string(),
+            Due::Roster(roster, _) => roster.to_string(),
         };
         let acts = self.acts.entry(id.clone()).or_default();
         *acts += 1;
@@ -356,6 +386,7 @@ impl Report {
         self.nothing_to_do += other.nothing_to_do;
         self.lost_races += other.lost_races;
         self.handed_back += other.handed_back;
+        self.asked_for += other.asked_for;
         self.lateness_ms_max = self.lateness_ms_max.max(other.lateness_ms_max);
     }
 }

@@ -72,7 +72,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 async fn record(options: &Options, away: Times) -> Result<(), Failure> {
-    let table = options.place.open(&Clock::system())?;
+    let clock = Clock::system();
+    let table = options.place.open(&clock)?;
     let stored = table.active().await?.ok_or(Failure::NoConfig)?;
     let config = config::load(&stored.text).map_err(|problems| Failure::Config {
         name: format!("configuration {}", stored.version),
@@ -80,7 +81,8 @@ async fn record(options: &Options, away: Times) -> Result<(), Failure> {
         problems,
     })?;
     let person = person(&config, &options.rep)?;
-    table.store.set_absence(&options.rep, away).await.map_err(SetupError::from)?;
+    let stored = table.store.set_absence(&options.rep, away, clock.now()).await;
+    stored.map_err(SetupError::from)?;
     if options.json {
         return output::document(&json!({
             "rep": options.rep,

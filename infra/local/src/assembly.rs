@@ -47,7 +47,8 @@ pub fn rules() -> Vec<Rule> {
         detail_types: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
         queue: queue.to_owned(),
     };
-    let routed = ["handoff.opened", "handoff.resubmitted", "handoff.routing_requested"];
+    let routed =
+        ["handoff.opened", "handoff.resubmitted", "handoff.routing_requested", "handoff.waiting"];
     vec![
         rule("to-be-routed", &routed, "router"),
         rule("places-freed", &router::FREES_A_PLACE, "router"),

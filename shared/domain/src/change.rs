@@ -92,6 +92,9 @@ pub enum Change {
         /// The rule that chose the pool; none when a person did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rule: Option<String>,
+        /// How far this moved them on in the pool's rotation; none where it was nobody's turn.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<u64>,
         /// Clocks recounted on the pool's calendar.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         clocks: Vec<Clock>,

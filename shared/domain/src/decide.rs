@@ -191,8 +191,8 @@ fn assign(
         None => recounted(handoff, &pool, facts),
         Some(_) => (Vec::new(), true),
     };
-    let before = handoff.owner.clone();
-    let mut changes = vec![Change::Assigned { owner, before, pool, rule, clocks, trace }];
+    let (before, turn) = (handoff.owner.clone(), trace.turn());
+    let mut changes = vec![Change::Assigned { owner, before, pool, rule, turn, clocks, trace }];
     changes.extend((!reached).then(|| undated(handoff)).flatten());
     Ok(changes)
 }

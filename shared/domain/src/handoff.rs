@@ -96,6 +96,9 @@ pub struct Handoff {
     /// The pool it was routed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolId>,
+    /// How far it moved its owner on in the pool's rotation: what a rejection gives back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u64>,
     /// The rule that chose the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,

@@ -69,6 +69,7 @@ impl Opening<'_> {
             owner: None,
             pool: None,
             rule: None,
+            turn: None,
             had: Vec::new(),
             score: event.score,
             amount: event.amount.clone(),

@@ -175,7 +175,7 @@ impl<'a> Course<'a> {
     ) {
         let (today, config) = (self.config.day_of(now), self.config);
         for (id, places) in &mut self.places {
-            if !config.askable(id).any(|rep| rep == owner) && id != pool {
+            if !config.askable(id).contains(owner) && id != pool {
                 continue;
             }
             let place = places.entry(owner.clone()).or_default();

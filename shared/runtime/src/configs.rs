@@ -7,19 +7,22 @@ use chrono::{DateTime, Duration, Utc};
 use domain::{Config, config, routing::Rules};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
-use store::{Store, StoreError};
+use store::{CONFIG_BELIEVED_SECONDS, Store, StoreError};
 
-/// How long the answer to "which version is active?" is believed, in seconds.
-const BELIEVED_SECONDS: i64 = 30;
-
-/// A configuration with its rules compiled.
+/// A configuration, and its rules once somebody routes by them.
 pub struct Active {
     /// The configuration.
     pub config: Config,
-    /// Its rules.
-    pub rules: Rules,
+    rules: OnceLock<Rules>,
+}
+
+impl Active {
+    /// Reads its rules, compiled the first time they are asked for: most functions never do.
+    pub fn rules(&self) -> &Rules {
+        self.rules.get_or_init(|| Rules::compile(&self.config))
+    }
 }
 
 /// Why there is no configuration to work with.
@@ -66,7 +69,7 @@ impl Configs {
     /// `None` before the first push; `Store` when the table does not answer.
     pub async fn active(&self, now: DateTime<Utc>) -> Result<Arc<Active>, ConfigError> {
         let believed = self.cache().active.filter(|(_, asked)| {
-            (*asked..*asked + Duration::seconds(BELIEVED_SECONDS)).contains(&now)
+            (*asked..*asked + Duration::seconds(CONFIG_BELIEVED_SECONDS)).contains(&now)
         });
         let version = match believed {
             Some((version, _)) => version,
@@ -94,8 +97,7 @@ impl Configs {
                 problem: problems.first().map(ToString::to_string).unwrap_or_default(),
             })?;
         let config = Config { version, ..config };
-        let rules = Rules::compile(&config);
-        let active = Arc::new(Active { config, rules });
+        let active = Arc::new(Active { config, rules: OnceLock::new() });
         self.cache().versions.insert(version, Arc::clone(&active));
         Ok(active)
     }

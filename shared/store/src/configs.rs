@@ -5,11 +5,15 @@ use crate::{
     Store, StoreError,
     item::{bytes, from_item, gunzip, gzip, number, number_of, to_item},
     keys,
+    lists::Roster,
     transaction::{Guard, Transaction, marked},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use domain::AttemptId;
 use serde::{Deserialize, Serialize};
+
+/// How long a reader may believe its last answer to "which version is active?", in seconds.
+pub const CONFIG_BELIEVED_SECONDS: i64 = 30;
 
 /// Packed bytes a part holds.
 const PART_BYTES: usize = 350_000;
@@ -106,7 +110,12 @@ impl Store {
         active.insert("version".to_owned(), number(version));
         let condition = match after {
             None => ("attribute_not_exists(pk)", vec![]),
-            Some(after) => ("version = :after", vec![(":after", number(after))]),
+            Some(after) => {
+                // Whoever waits may have somebody, once every function knows of it.
+                let known = now + Duration::seconds(CONFIG_BELIEVED_SECONDS);
+                active.extend(Roster::Config.due(known));
+                ("version = :after", vec![(":after", number(after))])
+            }
         };
         transaction.put(self, Guard::Changed, active, Some(condition))?;
         transaction.commit(self).await?;

@@ -40,6 +40,7 @@ pub struct Write {
     seen: Option<(SourceKey, String, Seen)>,
     package: Option<Stored<Package>>,
     pub(crate) turn_taken: Option<(PoolId, Candidate)>,
+    pub(crate) room: Option<u32>,
     pub(crate) turn_given_back: Option<(PoolId, PersonId, u64)>,
     observed: Vec<Observed>,
     learned: Vec<Reference>,
@@ -106,6 +107,7 @@ impl Write {
             seen: None,
             package: None,
             turn_taken: None,
+            room: None,
             turn_given_back: None,
             observed: Vec::new(),
             learned: Vec::new(),
@@ -148,6 +150,13 @@ impl Write {
     /// Moves the chosen rep's place in the pool's rotation, if it is still as it was read.
     pub fn takes_turn(mut self, pool: PoolId, candidate: Candidate) -> Self {
         self.turn_taken = Some((pool, candidate));
+        self
+    }
+
+    /// Gives it to its new owner only while they have fewer open than this, though it is nobody's
+    /// turn.
+    pub fn has_room(mut self, capacity: u32) -> Self {
+        self.room = Some(capacity);
         self
     }
 

@@ -43,6 +43,8 @@ pub(crate) const CONFIG: &str = "CONFIG";
 pub(crate) const ACTIVE: &str = "ACTIVE";
 pub(crate) const BEAT: &str = "BEAT";
 pub(crate) const HANDOFF_PREFIX: &str = "HANDOFF#";
+pub(crate) const RECEIPT_PREFIX: &str = "RECEIPT#";
+pub(crate) const REP_PREFIX: &str = "REP#";
 
 /// The longest id that stands in a key as it is, in bytes; a ULID has 26.
 const ID_BYTES_MAX: usize = 128;
@@ -117,7 +119,7 @@ pub(crate) fn seen(source: &SourceKey, duplicate_key: &str) -> Key {
 }
 
 pub(crate) fn receipt(id: &ReceiptId, part: usize) -> Key {
-    key(format!("RECEIPT#{}", bounded(id.as_str())), format!("PART#{part:04}"))
+    key(format!("{RECEIPT_PREFIX}{}", bounded(id.as_str())), format!("PART#{part:04}"))
 }
 
 pub(crate) fn quarantine(at_ms: i64, by: &str, what: &str, entry: &str) -> Key {
@@ -133,7 +135,7 @@ pub(crate) fn beside(person: &PersonId, id: &HandoffId) -> Key {
 }
 
 pub(crate) fn rep(id: &PersonId) -> Key {
-    key(format!("REP#{id}"), STATE)
+    key(format!("{REP_PREFIX}{id}"), STATE)
 }
 
 pub(crate) fn member(pool: &PoolId, rep: &PersonId) -> Key {

@@ -27,13 +27,13 @@ mod seen;
 mod table;
 mod transaction;
 
-pub use configs::StoredConfig;
+pub use configs::{CONFIG_BELIEVED_SECONDS, StoredConfig};
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_of, is_commit_key};
 pub use journeys::{Claim, JourneyHandoff, Observed};
 pub use ledger::{DigestClaim, Fold, Quarantined};
-pub use lists::{Due, Lead, QueueKey, QueueRow};
+pub use lists::{Due, Lead, QueueKey, QueueRow, Roster};
 pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};
 pub use receipts::{Receipt, ReceiptKind};

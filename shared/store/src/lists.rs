@@ -5,8 +5,8 @@ use crate::{
     Store, StoreError,
     item::{Item, Query, from_item, number, number_of, text, text_of},
     keys::{
-        BY_DAY, DAY_SHARD, DAY_SHARDS, DUE, DUE_AT, DUE_SHARD, DUE_SHARDS, HANDOFF_PREFIX, PK,
-        QUEUE, QUEUE_KEY,
+        BY_DAY, CONFIG, DAY_SHARD, DAY_SHARDS, DUE, DUE_AT, DUE_SHARD, DUE_SHARDS, HANDOFF_PREFIX,
+        PK, QUEUE, QUEUE_KEY, RECEIPT_PREFIX, REP_PREFIX,
     },
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -128,13 +128,33 @@ pub enum Due {
     Handoff(HandoffId, DateTime<Utc>),
     /// A receipt whose events are not all settled, and since when it waits.
     Receipt(ReceiptId, DateTime<Utc>),
+    /// Who may be given handoffs changed, and when: whoever waits is to be asked for again.
+    Roster(Roster, DateTime<Utc>),
+}
+
+/// What says who may be given handoffs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Roster {
+    /// The configuration.
+    Config,
+    /// A rep who is away or is back.
+    Rep(PersonId),
+}
+
+impl fmt::Display for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config => f.write_str("configuration"),
+            Self::Rep(rep) => write!(f, "rep {rep}"),
+        }
+    }
 }
 
 impl Due {
     /// Tells when.
     pub fn at(&self) -> DateTime<Utc> {
         match self {
-            Self::Handoff(_, at) | Self::Receipt(_, at) => *at,
+            Self::Handoff(_, at) | Self::Receipt(_, at) | Self::Roster(_, at) => *at,
         }
     }
 }
@@ -218,7 +238,12 @@ fn due_of(item: &Item) -> Option<Due> {
         return Some(Due::Handoff(id, at));
     }
     let pk = text_of(item, PK)?;
-    pk.strip_prefix("RECEIPT#").map(|id| Due::Receipt(ReceiptId::from(id), at))
+    if pk == CONFIG {
+        return Some(Due::Roster(Roster::Config, at));
+    }
+    let receipt = pk.strip_prefix(RECEIPT_PREFIX).map(|id| Due::Receipt(ReceiptId::from(id), at));
+    let rep = || pk.strip_prefix(REP_PREFIX).map(|rep| Roster::Rep(rep.into()));
+    receipt.or_else(|| Some(Due::Roster(rep()?, at)))
 }
 
 /// The indexes, by name, partition key and sort key, with what they show besides keys.

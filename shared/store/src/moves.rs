@@ -29,7 +29,9 @@ impl Store {
             }
             if let Some(has) = has {
                 let candidate = write.turn_taken.as_ref().map(|(_, candidate)| candidate);
-                self.take_place(transaction, has, candidate)?;
+                let capacity = candidate.map(|candidate| candidate.capacity).or(write.room);
+                let daily = candidate.and_then(|candidate| candidate.daily);
+                self.take_place(transaction, has, capacity, daily)?;
             }
         }
         if let Some((pool, candidate)) = &write.turn_taken {
@@ -59,7 +61,8 @@ impl Store {
         &self,
         transaction: &mut Transaction,
         rep: &PersonId,
-        candidate: Option<&Candidate>,
+        capacity: Option<u32>,
+        daily: Option<Daily>,
     ) -> Result<(), StoreError> {
         let mut change = RowChange {
             update: "ADD #open :more",
@@ -67,14 +70,14 @@ impl Store {
             values: vec![(":more", number(1))],
             ..RowChange::default()
         };
-        if let Some(candidate) = candidate {
-            change.condition = Some(match candidate.capacity {
+        if let Some(capacity) = capacity {
+            change.condition = Some(match capacity {
                 0 => "#open < :capacity",
                 _ => "attribute_not_exists(#open) OR #open < :capacity",
             });
-            change.values.push((":capacity", number(candidate.capacity)));
-            if let Some(daily) = candidate.daily {
-                change = count_the_day(change, candidate.capacity, daily);
+            change.values.push((":capacity", number(capacity)));
+            if let Some(daily) = daily {
+                change = count_the_day(change, capacity, daily);
             }
         }
         transaction.update(self, Guard::Capacity(rep.clone()), &keys::rep(rep), change)

@@ -3,10 +3,11 @@
 
 use crate::{
     Store, StoreError,
-    item::{from_item, number},
-    keys,
+    item::{from_item, key_item, number, text},
+    keys::{self, DUE_AT, DUE_SHARD, DUE_SHARDS, Key},
+    lists::Roster,
 };
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{PersonId, PoolId, routing::Place};
 use serde::Deserialize;
@@ -98,7 +99,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Records that a rep is away from an instant to another, or with `None` that they are here.
+    /// Records that a rep is away from an instant to another, or with `None` that they are here;
+    /// with it, that whoever waits is to be asked for again.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer.
@@ -106,22 +108,71 @@ impl Store {
         &self,
         rep: &PersonId,
         away: Option<(DateTime<Utc>, DateTime<Utc>)>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        const ASK: &str = "due_shard = :shard, due_at = :now";
+        let due = Roster::Rep(rep.clone());
         let mut request = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(crate::item::key_item(&keys::rep(rep))))
+            .set_key(Some(key_item(&keys::rep(rep))))
+            .expression_attribute_values(":shard", text(due.shard()))
+            .expression_attribute_values(":now", number(now.timestamp_millis()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         request = match away {
             Some((from, to)) => request
-                .update_expression("SET absent_from = :from, absent_to = :to")
+                .update_expression(format!("SET absent_from = :from, absent_to = :to, {ASK}"))
                 .expression_attribute_values(":from", number(from.timestamp_millis()))
                 .expression_attribute_values(":to", number(to.timestamp_millis())),
-            None => request.update_expression("REMOVE absent_from, absent_to"),
+            None => request.update_expression(format!("SET {ASK} REMOVE absent_from, absent_to")),
         };
         let answer = request.send().await.map_err(StoreError::of)?;
         self.meter.write_of("UpdateItem", answer.consumed_capacity.as_slice());
         Ok(())
+    }
+
+    /// Records that whoever waits was asked for since the roster changed at `at`; a later change
+    /// stays due.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn roster_seen(&self, roster: &Roster, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let seen = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key_item(&roster.key())))
+            .update_expression(format!("REMOVE {DUE_SHARD}, {DUE_AT}"))
+            .condition_expression(format!("{DUE_AT} = :at"))
+            .expression_attribute_values(":at", number(at.timestamp_millis()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match seen.send().await.map_err(StoreError::of) {
+            Ok(answer) => {
+                self.meter.write_of("UpdateItem", answer.consumed_capacity.as_slice());
+                Ok(())
+            }
+            Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Roster {
+    fn key(&self) -> Key {
+        match self {
+            Self::Config => keys::config_active(),
+            Self::Rep(rep) => keys::rep(rep),
+        }
+    }
+
+    /// Makes the attributes by which a sweep hears of its change.
+    pub(crate) fn due(&self, at: DateTime<Utc>) -> [(String, AttributeValue); 2] {
+        let at = number(at.timestamp_millis());
+        [(DUE_SHARD.to_owned(), text(self.shard())), (DUE_AT.to_owned(), at)]
+    }
+
+    fn shard(&self) -> String {
+        keys::shard(&self.to_string(), DUE_SHARDS).to_string()
     }
 }

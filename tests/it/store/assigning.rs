@@ -1,14 +1,14 @@
 //! Owners: open counts and rotation move with the handoff, or nothing does.
 
 use super::{
-    POOL, TURN, assigned, assigning, at, candidate, change, changing, completed, fresh, lead, open,
-    routing, standing,
+    POOL, TURN, all_due, assigned, assigning, at, candidate, change, changing, completed, fresh,
+    lead, open, routing, standing,
 };
 use domain::{
-    Change, HandoffId, PersonId, Stage,
+    AttemptId, Change, Handoff, HandoffId, PersonId, Stage,
     routing::{Candidate, Daily},
 };
-use store::{RepRow, Store, StoreError};
+use store::{CONFIG_BELIEVED_SECONDS, Due, RepRow, Roster, Store, StoreError, Stored};
 
 /// Takes a turn until it is taken or there is no place; tells whether it was.
 async fn take_turn(store: Store, id: HandoffId, rep: &'static str, capacity: u32) -> bool {
@@ -158,7 +158,7 @@ async fn a_rejection_gives_the_place_and_the_turn_back() {
 async fn an_absence_is_kept_beside_the_count() {
     let (store, _parts) = fresh().await;
     let (amara, ben) = (PersonId::from("amara"), PersonId::from("ben"));
-    store.set_absence(&amara, Some((at(10), at(20)))).await.unwrap();
+    store.set_absence(&amara, Some((at(10), at(20))), at(1)).await.unwrap();
     let handoff = open(&store, &lead("one")).await;
     change(&store, &handoff, assigned(&handoff, &amara)).await;
     let rows = store.reps(&[amara.clone(), ben.clone()]).await.unwrap();
@@ -167,9 +167,46 @@ async fn an_absence_is_kept_beside_the_count() {
     let place = rows[&amara].place((0, 0));
     let away: Vec<bool> = [9, 10, 19, 20].map(|second| place.is_away(at(second))).to_vec();
     assert_eq!(away, [false, true, true, false]);
-    store.set_absence(&amara, None).await.unwrap();
+    store.set_absence(&amara, None, at(2)).await.unwrap();
     let rows = store.reps(std::slice::from_ref(&amara)).await.unwrap();
     assert_eq!(rows[&amara], RepRow { open: 1, ..RepRow::default() });
+}
+
+#[tokio::test]
+async fn a_changed_roster_is_due_until_whoever_waits_was_asked_for() {
+    let (store, _parts) = fresh().await;
+    let amara = Roster::Rep("amara".into());
+    store.set_absence(&"amara".into(), Some((at(10), at(20))), at(1)).await.unwrap();
+    assert_eq!(all_due(&store, at(5)).await, [Due::Roster(amara.clone(), at(1))]);
+    store.set_absence(&"amara".into(), None, at(2)).await.unwrap();
+    store.roster_seen(&amara, at(1)).await.unwrap();
+    let later = Due::Roster(amara.clone(), at(2));
+    assert_eq!(all_due(&store, at(5)).await, [later], "what changed since is still to be asked");
+    for _ in 0..2 {
+        store.roster_seen(&amara, at(2)).await.unwrap();
+        assert_eq!(all_due(&store, at(5)).await, []);
+    }
+    let attempt = |name: &str| AttemptId(name.to_owned());
+    store.push_config("one", None, &attempt("a"), at(3)).await.unwrap();
+    assert_eq!(all_due(&store, at(5)).await, [], "nobody waits before the first");
+    store.push_config("two", Some(1), &attempt("b"), at(4)).await.unwrap();
+    let known = at(4 + CONFIG_BELIEVED_SECONDS);
+    assert_eq!(all_due(&store, at(60)).await, [Due::Roster(Roster::Config, known)]);
+    store.roster_seen(&Roster::Config, known).await.unwrap();
+    assert_eq!(all_due(&store, at(60)).await, []);
+    assert_eq!(store.active_version().await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn who_takes_it_without_a_turn_has_room_for_it() {
+    let (store, _parts) = fresh().await;
+    let (one, two) = (open(&store, &lead("one")).await, open(&store, &lead("two")).await);
+    let given = |handoff: &Stored<Handoff>, attempt: &str| {
+        changing(handoff, assigned(handoff, &"priya".into()), attempt).has_room(1)
+    };
+    store.commit(given(&one, "a")).await.unwrap();
+    let full = store.commit(given(&two, "b")).await.unwrap_err();
+    assert!(matches!(&full, StoreError::Full(rep) if rep.as_str() == "priya"), "{full:?}");
 }
 
 #[tokio::test]

@@ -200,6 +200,7 @@ fn assigned(handoff: &Handoff, rep: &PersonId) -> Change {
         before: handoff.owner.clone(),
         pool: POOL.into(),
         rule: None,
+        turn: None,
         clocks: Vec::new(),
         trace: Box::default(),
     }

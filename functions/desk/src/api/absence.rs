@@ -36,7 +36,8 @@ impl Desk {
         visitor: &Visitor,
         said: &Map<String, Value>,
     ) -> Result<Away, Fault> {
-        let active = self.configs.active(self.clock.now()).await?;
+        let now = self.clock.now();
+        let active = self.configs.active(now).await?;
         let config = &active.config;
         let actor = visitor.actor()?;
         let nobody = || Fault::NotFound(format!("There is nobody called `{rep}`."));
@@ -44,7 +45,7 @@ impl Desk {
         may_set_absence(actor, rep, config)?;
         let zone = person.timezone.unwrap_or(config.organisation.timezone);
         let away = read(said, zone).map_err(Fault::Malformed)?;
-        self.store.set_absence(rep, away).await?;
+        self.store.set_absence(rep, away, now).await?;
         Ok(away)
     }
 }

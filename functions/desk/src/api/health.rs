@@ -88,8 +88,9 @@ fn health(
     let last: BTreeMap<_, _> = beats.iter().map(|(name, at)| (name, moment::iso(*at))).collect();
     let oldest = overdue.map(|due| {
         let (kind, id) = match due {
-            Due::Handoff(id, _) => ("handoff", id.as_str()),
-            Due::Receipt(id, _) => ("receipt", id.as_str()),
+            Due::Handoff(id, _) => ("handoff", id.to_string()),
+            Due::Receipt(id, _) => ("receipt", id.to_string()),
+            Due::Roster(roster, _) => ("roster", roster.to_string()),
         };
         let late_seconds = (now - due.at()).num_seconds();
         json!({ "kind": kind, "id": id, "due_at": moment::iso(due.at()), "late_seconds": late_seconds })

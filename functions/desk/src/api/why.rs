@@ -50,7 +50,7 @@ impl Desk {
             handoff: &handoff,
             package: &sheet.package,
             config: &then.config,
-            rules: &then.rules,
+            rules: then.rules(),
             now: commit.at,
         };
         Ok((why_not(asking, trace, rep), trace.config_version))

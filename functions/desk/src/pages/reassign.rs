@@ -132,6 +132,7 @@ mod tests {
             owner: owner.map(|owner| (owner.into(), "sdr_emea".into())),
             rule: None,
             taken: None,
+            at_most: None,
             reason: "nobody in SDR Europe can take it: 1 away".to_owned(),
             back_at: None,
             trace: Trace { pool: Some("sdr_emea".into()), ..Trace::default() },

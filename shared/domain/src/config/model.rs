@@ -9,7 +9,7 @@ use crate::{
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One version of an organisation's configuration, linted.
 #[derive(Clone, Debug)]
@@ -269,12 +269,13 @@ impl Config {
     }
 
     /// Lists whom a pool may give a handoff to: its reps, and its manager where they are asked
-    /// otherwise.
-    pub fn askable<'a>(&'a self, id: &'a PoolId) -> impl Iterator<Item = &'a PersonId> {
+    /// otherwise; each once, though the manager may be one of the reps.
+    pub fn askable(&self, id: &PoolId) -> BTreeSet<&PersonId> {
         let pool = self.pools.get(id);
         let steps_in = pool.is_some_and(|pool| pool.otherwise.contains(&Otherwise::Manager));
         let manager = self.role(Some(id), "manager").filter(|_| steps_in);
-        pool.into_iter().flat_map(|pool| &pool.members).map(|member| &member.rep).chain(manager)
+        let members = pool.into_iter().flat_map(|pool| &pool.members);
+        members.map(|member| &member.rep).chain(manager).collect()
     }
 
     /// Finds the person with a work address.

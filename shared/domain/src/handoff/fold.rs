@@ -44,10 +44,11 @@ impl Handoff {
                     self.answered_at.filter(|answered_at| answered_at >= triggered_at);
             }
             Change::ClockMoved { clock, .. } => self.put_clock(clock.clone()),
-            Change::Assigned { owner, pool, rule, clocks, .. } => {
+            Change::Assigned { owner, pool, rule, turn, clocks, .. } => {
                 self.owner = Some(owner.clone());
                 self.pool = Some(pool.clone());
                 self.rule.clone_from(rule);
+                self.turn = *turn;
                 for clock in clocks {
                     self.put_clock(clock.clone());
                 }
@@ -110,6 +111,7 @@ impl Handoff {
             }
             Change::Returned { .. } => {
                 (self.owner, self.assigned_at, self.accepted_at) = (None, None, None);
+                self.turn = None;
                 self.stage = Stage::Returned;
                 self.routing = None;
                 // Whoever takes it next begins anew.

@@ -114,7 +114,7 @@ mod tests {
             match forecast.next(asking) {
                 Ok(way) => break way,
                 Err(Unread(pool)) => {
-                    let reps = config.askable(&pool).map(|rep| (rep.clone(), read()));
+                    let reps = config.askable(&pool).into_iter().map(|rep| (rep.clone(), read()));
                     forecast.read(pool.clone(), reps.collect());
                 }
             }

@@ -97,6 +97,11 @@ impl Candidate {
         matches!(self.passed_over, None | Some(PassedOver::NotTheirTurn))
     }
 
+    /// Tells how far it moved them on in the rotation, from where the floor had raised them to.
+    pub fn turn(&self) -> u64 {
+        self.position_after.saturating_sub(self.position_before.max(self.floor))
+    }
+
     fn document(&self) -> Value {
         json!({
             "rep": self.rep, "eligible": self.eligible(), "passed_over": self.passed_over,
@@ -170,6 +175,11 @@ pub struct Trace {
 pub(super) const MOST_TRACED: usize = 12;
 
 impl Trace {
+    /// Tells how far the one who was chosen was moved on; none where it was nobody's turn.
+    pub fn turn(&self) -> Option<u64> {
+        self.candidates.iter().find(|one| one.passed_over.is_none()).map(Candidate::turn)
+    }
+
     /// Keeps the trace small: the nearest rules, the chosen rep and those next in turn.
     pub fn bounded(mut self) -> Self {
         let extra = self.failed.len().saturating_sub(MOST_TRACED);

@@ -50,6 +50,8 @@ pub struct Way {
     pub rule: Option<String>,
     /// Whose turn it takes; none where it is nobody's turn, as with a manager.
     pub taken: Option<(PoolId, Candidate)>,
+    /// How many the owner may have open, where that is limited and it is nobody's turn.
+    pub at_most: Option<u32>,
     /// Why nobody gets it, in one line: the same situation always in the same words.
     pub reason: String,
     /// When somebody may be there who is not now.
@@ -254,8 +256,8 @@ impl<'a> Walk<'a> {
             return None;
         }
         self.trace.otherwise = Some("manager".to_owned());
-        let owner = Some(manager.clone());
-        Some(self.given(id, owner, choice.candidates.clone(), None))
+        let (owner, at_most) = (Some(manager.clone()), person.capacity);
+        Some(Way { at_most, ..self.given(id, owner, choice.candidates.clone(), None) })
     }
 
     fn chosen(&mut self, pool: &PoolId, choice: Choice) -> Way {
@@ -278,6 +280,7 @@ impl<'a> Walk<'a> {
             owner: owner.map(|owner| (owner, pool.clone())),
             rule: self.rule.clone(),
             taken: taken.map(|taken| (pool.clone(), taken)),
+            at_most: None,
             reason: String::new(),
             back_at: None,
             trace: trace.bounded(),
@@ -286,7 +289,7 @@ impl<'a> Walk<'a> {
 
     fn nowhere(self, reason: String) -> Way {
         let (trace, back_at) = (self.trace.bounded(), self.back_at);
-        Way { owner: None, rule: self.rule, taken: None, reason, back_at, trace }
+        Way { owner: None, rule: self.rule, taken: None, at_most: None, reason, back_at, trace }
     }
 
     /// Tells how a pool's members stand.

@@ -72,7 +72,7 @@ fn places(asking: Asking<'_>, trace: &Trace, rep: &PersonId) -> Places {
             pool if trace.tried.iter().any(|tried| tried.pool == *pool) => away(now),
             _ => in_doubt(one == rep),
         };
-        config.askable(pool).map(|one| (one.clone(), place(one))).collect()
+        config.askable(pool).into_iter().map(|one| (one.clone(), place(one))).collect()
     };
     let mut places: Places =
         config.pools.keys().map(|pool| (pool.clone(), of_pool(pool))).collect();
