@@ -203,6 +203,58 @@ async fn sent_twice_it_asks_once_and_loses_nothing() {
     world.outbox();
 }
 
+#[tokio::test]
+async fn by_one_key_a_handoff_is_asked_for_once_though_it_came_back() {
+    let mut world = World::start().await;
+    let ids = all_to_amara(&mut world, 1).await;
+    let body = json!({ "from": "amara" });
+    let keyed = [("x-handoff-person", "priya"), ("idempotency-key", "leave-7")];
+    let first = world.call(Method::POST, "/api/reassign", &keyed, body.clone()).await;
+    assert_eq!(first.body["requested"], 1, "{first:?}");
+    world.settle().await;
+    world.act("priya", &ids[0], "reassign", json!({ "owner": "amara" })).await;
+    assert_eq!(world.handoff(&ids[0]).await.owner, Some("amara".into()));
+    // The answer to the first was lost on its way, and the client sends it again.
+    let again = world.call(Method::POST, "/api/reassign", &keyed, body).await;
+    assert_eq!(again.body, json!({ "requested": 0, "left": 0 }), "{again:?}");
+    let wrong = [("x-handoff-person", "priya"), ("idempotency-key", "")];
+    let refused = world.call(Method::POST, "/api/reassign", &wrong, json!({ "from": "ben" })).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    world.outbox();
+}
+
+#[tokio::test]
+async fn what_somebody_left_behind_who_is_no_longer_configured_goes_to_others() {
+    let mut world = three_sdrs().await;
+    let ids = all_to_amara(&mut world, 2).await;
+    let gone = world
+        .store
+        .active_config()
+        .await
+        .unwrap()
+        .unwrap()
+        .text
+        .replacen("[people.amara]", "[people.anna]", 1)
+        .replacen("{ rep = \"amara\", weight = 2 }", "{ rep = \"anna\", weight = 2 }", 1);
+    world.store.push_config(&gone, Some(1), &"gone".into(), world.now()).await.unwrap();
+    world.pass(Duration::seconds(65)).await;
+    let body = json!({ "from": "amara" });
+    let stranger = post(&mut world, "ben", "/api/reassign", body.clone()).await;
+    assert_eq!(stranger.status, 403, "{stranger:?}");
+    let preview = post(&mut world, "priya", "/api/reassign?preview", body.clone()).await;
+    assert_eq!(preview.body["count"], 2, "{preview:?}");
+    let asked = post(&mut world, "priya", "/api/reassign", body.clone()).await;
+    assert_eq!(asked.body["requested"], 2, "{asked:?}");
+    for id in &ids {
+        let owner = world.handoff(id).await.owner.unwrap();
+        assert!(["anna", "ben", "hana"].contains(&owner.as_str()), "{owner}");
+    }
+    assert_eq!(open(&world, "amara").await, 0);
+    let nobody = post(&mut world, "priya", "/api/reassign", body).await;
+    assert_eq!(nobody.status, 404, "nothing is left of her: {nobody:?}");
+    world.outbox();
+}
+
 async fn versions(world: &World, ids: &[HandoffId]) -> Vec<u64> {
     let mut versions = Vec::new();
     for id in ids {

@@ -25,6 +25,14 @@ async fn a_place_that_becomes_free_goes_at_once_to_who_waits() {
     let waits = world.demo_request("three").await;
     let handoff = world.handoff(&waits).await;
     assert_eq!((handoff.owner, handoff.stage), (None, Stage::Opened));
+    let priya = [("x-handoff-person", "priya")];
+    let month = world.call(http::Method::GET, "/api/metrics", &priya, json!({})).await;
+    assert_eq!(month.body["without_owner"]["count"], 1, "{month:?}");
+    assert_eq!(month.body["without_owner"]["oldest"][0]["id"], waits.as_str());
+    let page = world.call(http::Method::GET, "/dashboard", &priya, json!({})).await;
+    assert!(page.text.contains("One handoff has no owner, for "), "{}", page.text);
+    let past = world.call(http::Method::GET, "/api/metrics?month=2025-12", &priya, json!({})).await;
+    assert!(past.body["without_owner"].is_null(), "{past:?}");
     let mail = world.read_mail();
     assert!(mail[0].0.starts_with("No owner: Hot lead"), "{mail:?}");
     let owner = world.handoff(&first).await.owner.unwrap();

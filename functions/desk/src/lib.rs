@@ -26,6 +26,7 @@ mod sheet;
 #[cfg(test)]
 mod testing;
 mod verb;
+mod waiting;
 mod words;
 
 pub use access::Access;
@@ -120,7 +121,7 @@ impl Desk {
             Route::ApiWhy(id) => self.api_why(id, &pairs).await,
             Route::ApiAct(id, verb) => self.api_act((id, *verb), &visitor, headers, body).await,
             Route::ApiAbsence(rep) => self.api_absence(rep, &visitor, body).await,
-            Route::ApiReassign => self.api_reassign(&visitor, &pairs, body).await,
+            Route::ApiReassign => self.api_reassign(&visitor, &pairs, headers, body).await,
             Route::ApiQueue => self.api_queue(&pairs, accept).await,
             Route::ApiMetrics => self.api_metrics(&pairs).await,
             Route::ApiHealth => self.api_health().await,

@@ -16,7 +16,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    Facts, Handoff, Package, PersonId, Refusal, TypeKey,
+    Facts, Handoff, HandoffId, Package, PersonId, Refusal, TypeKey,
     routing::{Asking, Forecast, Unread, Way},
 };
 use runtime::Active;
@@ -165,27 +165,35 @@ impl Desk {
         Ok(Foreseen { handoff, package, goes_already, way })
     }
 
-    /// Asks another owner for what somebody has, most urgent first.
+    /// Asks another owner for what somebody has, most urgent first; by one key, once for each of
+    /// them, even if it is theirs again.
     pub(crate) async fn reassign(
         &self,
         reassignment: &Reassignment,
         person: &PersonId,
+        key: Option<&str>,
     ) -> Result<Asked, Fault> {
         let active = self.configs.active(self.clock.now()).await?;
         let rows = self.theirs(reassignment, person, &active).await?;
         let deed = Deed::TakeFrom(reassignment.from.clone());
-        let order = Order {
+        let order = |id: &HandoffId| Order {
             person: person.clone(),
-            ask: Ask { verb: Verb::Reassign, deed, note: reassignment.reason.clone() },
+            ask: Ask {
+                verb: Verb::Reassign,
+                deed: deed.clone(),
+                note: reassignment.reason.clone(),
+            },
             version: None,
-            // What was asked for already is known by its own state.
-            key: None,
+            key: key.map(|key| format!("{key}/{id}")),
         };
         let mut asked = Asked { requested: 0, left: 0 };
         for row in rows {
             match asked.requested {
                 MOST => asked.left += 1,
-                _ => asked.requested += usize::from(self.carry_out(&row.id, &order).await?.1),
+                _ => {
+                    let (_, changed) = self.carry_out(&row.id, &order(&row.id)).await?;
+                    asked.requested += usize::from(changed);
+                }
             }
         }
         tracing::info!(from = %reassignment.from, requested = asked.requested, "given to others");
@@ -201,7 +209,9 @@ impl Desk {
     ) -> Result<Vec<QueueRow>, Fault> {
         let (from, config) = (&reassignment.from, &active.config);
         let cut = |text: &str| text.chars().take(NAME_CHARS_MAX).collect::<String>();
-        if !config.people.contains_key(from) {
+        let mut rows = self.store.queue(&QueueKey::Owner(from.clone()), LOOKED_AT_MAX).await?;
+        // Who was taken out of the configuration may have left something behind.
+        if !config.people.contains_key(from) && rows.is_empty() {
             let nobody = format!("There is nobody called `{}`.", cut(from.as_str()));
             return Err(Fault::NotFound(nobody));
         }
@@ -213,7 +223,6 @@ impl Desk {
             let said = format!("There is no handoff type `{unknown}`: there are {known}.");
             return Err(Fault::Malformed(said));
         }
-        let mut rows = self.store.queue(&QueueKey::Owner(from.clone()), LOOKED_AT_MAX).await?;
         rows.retain(|row| reassignment.is_meant(&row.kind));
         Ok(rows)
     }

@@ -41,7 +41,7 @@ pub async fn recorded(
 pub async fn open(store: &Store, config: &Config, now: DateTime<Utc>) -> Result<Open, StoreError> {
     let mut open = Open::default();
     for row in store.queue(&QueueKey::Unrouted, LOOKED_AT).await? {
-        let since = row.lead.as_ref().map_or(now, |lead| lead.due_at);
+        let since = row.routing.as_ref().map_or(now, |routing| routing.since);
         open.unrouted.push(waiting(&row, since));
     }
     for rep in reps(config) {

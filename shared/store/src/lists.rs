@@ -13,6 +13,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Handoff, HandoffId, PersonId, PoolId, ReceiptId, Stage, TypeKey,
     clock::{Clock, ClockState},
+    handoff::Routing,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -104,14 +105,17 @@ pub struct QueueRow {
     /// The clock it counts down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead: Option<Lead>,
+    /// Why it waits for an owner, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
     /// How pressing it is: sorts as text, most urgent first.
     #[serde(default)]
     pub urgency: String,
 }
 
 /// Attributes a queue row shows, projected into the index.
-pub(crate) const QUEUE_SHOWS: [&str; 9] =
-    ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead"];
+pub(crate) const QUEUE_SHOWS: [&str; 10] =
+    ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead", "routing"];
 
 /// Orders a queue: time to the deadline, then the higher score.
 pub(crate) fn urgency(handoff: &Handoff) -> String {

@@ -37,6 +37,9 @@ impl Desk {
                 let mut document = serde_json::to_value(&dashboard).unwrap_or_default();
                 document["action_items"] = items.into();
                 document["dimension"] = "all".into();
+                if month == self.month(&form::Pairs::new(), &active.config)? {
+                    document["without_owner"] = self.waiting().await?.document();
+                }
                 document
             }
             one => self.one_dimension(month, one, &active.config).await?,

@@ -10,7 +10,7 @@ use crate::{
     reassign::{Foreseen, Foresight, Reassignment},
 };
 use domain::Config;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use runtime::web;
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ impl Desk {
         &self,
         visitor: &Visitor,
         pairs: &form::Pairs,
+        headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Response<bytes::Bytes>, Fault> {
         // A misspelt `preview` would do what was only to be looked at.
@@ -42,7 +43,8 @@ impl Desk {
                 preview(&reassignment, &foresight, &active.config)
             }
             false => {
-                let asked = self.reassign(&reassignment, person).await?;
+                let key = super::act::key(headers)?;
+                let asked = self.reassign(&reassignment, person, key.as_deref()).await?;
                 json!({ "requested": asked.requested, "left": asked.left })
             }
         };

@@ -5,14 +5,15 @@ use super::{
     Frame, Reader,
     bars::{self, Bar},
     html,
-    shown::State,
+    shown::{Moment, State, plain},
 };
 use crate::{
     Desk,
     access::Visitor,
     api::metrics::{before, next},
     fault::Fault,
-    form,
+    form, moment,
+    waiting::Waiting,
 };
 use askama::Template;
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use domain::dashboard::{
     spell_seconds,
 };
 use http::{Request, Response, StatusCode};
+use store::QueueRow;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -32,6 +34,7 @@ struct DashboardPage {
     next: String,
     empty: bool,
     items: Vec<String>,
+    waiting: Option<Waits>,
     totals: Vec<Total>,
     types: Vec<TypeLine>,
     sla_chart: String,
@@ -39,6 +42,20 @@ struct DashboardPage {
     week_chart: String,
     reps: Vec<RepLine>,
     per_rep: Option<String>,
+}
+
+/// What nobody has now.
+struct Waits {
+    caption: String,
+    lines: Vec<WaitingLine>,
+}
+
+struct WaitingLine {
+    href: String,
+    kind: String,
+    since: Moment,
+    age: String,
+    reason: String,
 }
 
 struct Total {
@@ -95,11 +112,21 @@ impl Desk {
         let reader = Reader::new(&active.config, visitor, self.clock.now());
         let frame = reader.frame(&month.format("%B %Y").to_string(), request);
         let items = action_items(&dashboard, &active.config);
-        html(StatusCode::OK, &page(&dashboard, frame, items)?)
+        let is_now = dashboard.month == self.month(&form::Pairs::new(), &active.config)?;
+        let waiting = match is_now {
+            true => Some(waits(&self.waiting().await?, &reader)),
+            false => None,
+        };
+        html(StatusCode::OK, &page(&dashboard, frame, items, waiting)?)
     }
 }
 
-fn page(dashboard: &Dashboard, frame: Frame, items: Vec<String>) -> Result<DashboardPage, Fault> {
+fn page(
+    dashboard: &Dashboard,
+    frame: Frame,
+    items: Vec<String>,
+    waiting: Option<Waits>,
+) -> Result<DashboardPage, Fault> {
     let month = dashboard.month;
     let short = |month: NaiveDate| month.format("%Y-%m").to_string();
     let tenths = dashboard.handoffs_per_rep_tenths;
@@ -109,6 +136,7 @@ fn page(dashboard: &Dashboard, frame: Frame, items: Vec<String>) -> Result<Dashb
         next: short(next(month)),
         empty: dashboard.total.opened == 0,
         items,
+        waiting,
         totals: totals(dashboard),
         types: dashboard.types.iter().map(|kind| type_line(kind, month)).collect(),
         sla_chart: sla_chart(dashboard)?,
@@ -118,6 +146,34 @@ fn page(dashboard: &Dashboard, frame: Frame, items: Vec<String>) -> Result<Dashb
         per_rep: tenths.map(|tenths| format!("{}.{}", tenths / 10, tenths % 10)),
         frame,
     })
+}
+
+fn waits(waiting: &Waiting, reader: &Reader<'_>) -> Waits {
+    let line = |row: &QueueRow| {
+        let routing = row.routing.as_ref()?;
+        let waited = (reader.now - routing.since).num_seconds();
+        Some(WaitingLine {
+            href: format!("/handoffs/{}", row.id),
+            kind: reader
+                .config
+                .types
+                .get(&row.kind)
+                .map_or_else(|| row.kind.to_string(), |kind| kind.name.clone()),
+            since: Moment::of(routing.since, reader.zone),
+            age: moment::length(waited),
+            reason: plain(&routing.reason),
+        })
+    };
+    let lines: Vec<WaitingLine> = waiting.oldest.iter().filter_map(line).collect();
+    let more = if waiting.is_more { " or more" } else { "" };
+    let caption = match (waiting.count, lines.first()) {
+        (0, _) | (_, None) => "Every open handoff has an owner.".to_owned(),
+        (1, Some(one)) => format!("One handoff has no owner, for {}.", one.age),
+        (count, Some(first)) => {
+            format!("{count}{more} handoffs have no owner, the oldest for {}.", first.age)
+        }
+    };
+    Waits { caption, lines }
 }
 
 /// Compares a figure with what is wanted; no figure is no verdict.
@@ -297,10 +353,19 @@ fn hundredths(figure: Option<i64>) -> String {
 mod tests {
     use super::*;
     use crate::testing::{at, config};
-    use domain::dashboard::{Numbers, Rows};
+    use chrono::{DateTime, Utc};
+    use domain::{
+        Stage,
+        dashboard::{Numbers, Rows},
+        handoff::Routing,
+    };
     use std::collections::BTreeMap;
 
     fn january(counters: &[(&str, i64)]) -> String {
+        of_january(counters, &[])
+    }
+
+    fn of_january(counters: &[(&str, i64)], waiting: &[(&str, &str)]) -> String {
         let (config, now) = (config(), at("2026-01-20T09:00:00Z"));
         let visitor = Visitor { person: None, picks: true };
         let reader = Reader::new(&config, &visitor, now);
@@ -313,7 +378,39 @@ mod tests {
         let today = now.date_naive();
         let dashboard = Dashboard::of(day, today, &rows, &config, Targets::default());
         let items = action_items(&dashboard, &config);
-        page(&dashboard, reader.frame("January 2026", &request), items).unwrap().render().unwrap()
+        let rows = waiting.iter().map(|(id, since)| waits_since(id, at(since)));
+        let waiting = waits(&Waiting::of(rows.collect()), &reader);
+        let frame = reader.frame("January 2026", &request);
+        page(&dashboard, frame, items, Some(waiting)).unwrap().render().unwrap()
+    }
+
+    fn waits_since(id: &str, since: DateTime<Utc>) -> QueueRow {
+        let (reason, pool) = ("nobody in SDR Europe can take it: 2 away".to_owned(), None);
+        let routing = Some(Routing { reason, since, retry_at: since, pool });
+        QueueRow {
+            id: id.into(),
+            kind: "mql".into(),
+            stage: Stage::Opened,
+            owner: None,
+            pool: None,
+            to: "sdr".to_owned(),
+            score: None,
+            completeness: 0,
+            lead: None,
+            routing,
+            urgency: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_is_in_plain_sight_the_oldest_first() {
+        let page = of_january(&[], &[("b", "2026-01-20T08:00:00Z"), ("a", "2026-01-18T07:00:00Z")]);
+        let said = "2 handoffs have no owner, the oldest for 2 d 2 h.";
+        assert!(page.contains(said), "{page}");
+        let place = |id: &str| page.find(&format!("/handoffs/{id}\"")).unwrap();
+        assert!(place("a") < place("b"));
+        assert!(page.contains("2 away") && page.contains("2026-01-18T07:00:00Z"), "{page}");
+        assert!(january(&[]).contains("Every open handoff has an owner."));
     }
 
     #[test]

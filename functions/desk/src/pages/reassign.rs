@@ -61,7 +61,7 @@ impl Desk {
         let reassignment = reassignment.map_err(Fault::Malformed)?;
         let person = visitor.actor()?;
         if posted {
-            self.reassign(&reassignment, person).await?;
+            self.reassign(&reassignment, person, None).await?;
             let from = form::encode(reassignment.from.as_str());
             return Ok(see(&format!("/people/reassign?from={from}")));
         }
