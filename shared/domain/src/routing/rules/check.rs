@@ -4,7 +4,7 @@
 use super::{
     Compiled, Condition, Facts, Rules,
     context::known_texts,
-    expression::{Path, References, Root, narrow, tables_of, territories_of},
+    expression::{Path, References, Root, free_variables, narrow, tables_of, territories_of},
     shadow::shadowed,
 };
 use crate::{candidates::Demands, config::Config, package::Package};
@@ -135,10 +135,9 @@ impl<'a> Sample<'a> {
 
     /// Reports a variable, a table or a territory that does not exist.
     fn names(&self, text: &str, program: &Program) -> Option<Wrong> {
-        let references = program.references();
         // The least of them, so that the same file has always the same problem.
-        let unknown = references.variables().into_iter().filter(|name| !VARIABLES.contains(name));
-        if let Some(unknown) = unknown.min() {
+        let mut names = free_variables(program.expression()).into_iter();
+        if let Some(unknown) = names.find(|name| !VARIABLES.contains(name)) {
             let message = format!("`{text}` refers to `{unknown}`, which does not exist.");
             return Some((WRONG_CLAUSE, message, format!("Use {}.", VARIABLES.join(", "))));
         }
@@ -177,7 +176,7 @@ impl<'a> Sample<'a> {
         };
         for (entry, clause) in rule.clauses.iter().enumerate() {
             let text = &clause.text;
-            let is_constant = |program: &&Program| program.references().variables().is_empty();
+            let is_constant = |program: &&Program| free_variables(program.expression()).is_empty();
             let program = clause.program.as_ref().filter(is_constant);
             let is_false =
                 program.is_some_and(|one| one.execute(&self.context) == Ok(Value::Bool(false)));

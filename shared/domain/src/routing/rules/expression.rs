@@ -223,6 +223,34 @@ pub(super) fn narrow(demands: &mut Demands<Path>, more: &Demands<Path>) {
     }
 }
 
+/// Lists the variables an expression refers to that it does not bind itself, as `exists` and its
+/// like do.
+pub(super) fn free_variables(expression: &IdedExpr) -> BTreeSet<&str> {
+    let mut free = BTreeSet::new();
+    let mut left = vec![(&expression.expr, BTreeSet::new())];
+    while let Some((expr, bound)) = left.pop() {
+        walk(expr, &mut |expr| match expr {
+            Expr::Ident(name) => {
+                let name = name.trim_start_matches('.');
+                free.extend(Some(name).filter(|name| !bound.contains(name)));
+                Below::Skip
+            }
+            Expr::Comprehension(one) => {
+                let named = [Some(&one.iter_var), one.iter_var2.as_ref(), Some(&one.accu_var)];
+                let mut within = bound.clone();
+                within.extend(named.into_iter().flatten().map(String::as_str));
+                let outside = [&one.iter_range, &one.accu_init].map(|it| (&it.expr, bound.clone()));
+                let inside = [&one.loop_cond, &one.loop_step, &one.result];
+                left.extend(outside);
+                left.extend(inside.map(|part| (&part.expr, within.clone())));
+                Below::Skip
+            }
+            _ => Below::Visit,
+        });
+    }
+    free
+}
+
 /// Lists the territories, by table, that an expression compares with anywhere.
 pub(super) fn territories_of(expression: &IdedExpr) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
@@ -324,5 +352,19 @@ mod tests {
         assert_eq!(fields(Root::Lead), Some(vec!["a", "b", "d", "e", "f", "g", "h"]));
         assert_eq!(fields(Root::Account), Some(vec![]));
         assert_eq!((fields(Root::Handoff), fields(Root::Territory)), (None, None));
+    }
+
+    #[test]
+    fn what_an_expression_binds_itself_is_not_free() {
+        let free = |clause: &str, expected: &[&str]| {
+            let program = Program::compile(clause).unwrap();
+            let found: Vec<&str> = free_variables(program.expression()).into_iter().collect();
+            assert_eq!(found, expected, "{clause}");
+        };
+        free("['gov', 'edu'].exists(end, lead.email_domain.endsWith(end))", &["lead"]);
+        free("[1, 2].all(x, [x].exists(y, y == x)) && y == 1", &["y"]);
+        free("x.exists(x, x == 1)", &["x"]);
+        free("[1].map(x, x + z).size() == 1", &["z"]);
+        free("true", &[]);
     }
 }

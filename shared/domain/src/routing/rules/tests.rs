@@ -76,7 +76,7 @@ fn a_territory_is_asked_for_by_its_tables_name() {
     let won = |lead| matched(rules(), &lead).won.unwrap().rule;
     assert_eq!(won(package(json!({ "country": "de" }))), "dach");
     assert_eq!(won(package(json!({ "country": "SE" }))), "other");
-    let none = vec![rule("none", &["territory.sales == ''", "size(territory) == 1"])];
+    let none = vec![rule("none", &["territory.sales == ''", "size(territory) == 2"])];
     assert_eq!(matched(none, &Package::default()).won.unwrap().rule, "none");
 }
 
