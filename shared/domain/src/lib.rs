@@ -4,6 +4,7 @@
 //! `now` is an argument, and the dependency list is the proof. The same inputs always give the same
 //! changes, which is what makes retries, replays and the simulator possible.
 
+pub mod audit;
 pub mod beside;
 pub mod calendar;
 mod candidates;
@@ -23,6 +24,8 @@ pub mod notice;
 pub mod opening;
 pub mod package;
 pub mod pause;
+#[cfg(test)]
+mod played;
 pub mod replay;
 pub mod rollup;
 pub mod routing;
