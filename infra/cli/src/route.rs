@@ -133,6 +133,9 @@ impl<'a> Told<'a> {
         let pool = pool.map_or("no pool", |pool| pool.name.as_str());
         let owner = self.owner.as_ref().map_or("nobody", |owner| self.config.name_of(owner));
         let mut text = format!("{kind}: {owner}, {pool}\n\nRules, the first that holds:\n");
+        if self.trace.more_failed > 0 {
+            text += &format!("  {} rules before these do not hold\n", self.trace.more_failed);
+        }
         for asked in &self.rules {
             let word = if asked.held { "holds" } else { "does not hold" };
             text += &format!("  {}: {word}\n", asked.rule);
@@ -247,7 +250,7 @@ mod tests {
                     candidate("ben", "not_their_turn".into(), 0),
                 ],
                 "config_version": null, "pool": "sdr_emea", "rule": "Inbound, everywhere else",
-                "account_owner": null, "by_hand": null, "otherwise": null, "skills": [],
+                "account_owner": null, "by_hand": null, "otherwise": null, "more_failed": 0, "skills": [],
                 "tried": [],
             },
         });

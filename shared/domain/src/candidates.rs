@@ -49,11 +49,6 @@ impl<P: Ord + Clone> Candidates<P> {
         lists
     }
 
-    /// Lists the places of which a text decides.
-    pub(crate) fn places(&self) -> impl Iterator<Item = &P> {
-        self.by_text.keys()
-    }
-
     /// Lists the positions that can match where these texts are, in order.
     pub(crate) fn among<'a>(&'a self, texts: impl Iterator<Item = (&'a P, &'a str)>) -> InOrder<'a>
     where
@@ -125,7 +120,6 @@ mod tests {
         let lists = Candidates::of(&[rare("Ulm"), rare("Bonn"), demands(&[("country", &["DE"])])]);
         check(&lists, &[("country", "DE"), ("city", "Bonn")], &[1, 2]);
         check(&lists, &[("country", "FR"), ("city", "Bonn")], &[1]);
-        assert_eq!(lists.places().copied().collect::<Vec<_>>(), ["city", "country"]);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(crate) struct Why {
     pub(crate) summary: String,
     pub(crate) notes: Vec<String>,
     pub(crate) rules: Vec<RuleLine>,
+    /// How many rules before those do not hold.
+    pub(crate) more_failed: usize,
     pub(crate) candidates: Vec<CandidateLine>,
     pub(crate) config_version: u64,
 }
@@ -62,6 +64,7 @@ impl Why {
             summary: summary(trace, config),
             notes: notes(trace, config),
             rules: failed.chain(won).collect(),
+            more_failed: trace.more_failed,
             candidates: trace.candidates.iter().map(|one| candidate(one, config)).collect(),
             config_version: trace.config_version,
         }

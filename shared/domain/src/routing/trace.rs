@@ -150,6 +150,9 @@ pub struct Trace {
     /// Why the rules before it did not match.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<RuleFailed>,
+    /// How many rules before those did not match either.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_failed: usize,
     /// The skills the rule asks for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub skills: BTreeSet<String>,
@@ -174,6 +177,10 @@ pub struct Trace {
 /// stays small.
 pub(super) const MOST_TRACED: usize = 12;
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Trace {
     /// Tells how far the one who was chosen was moved on; none where it was nobody's turn.
     pub fn turn(&self) -> Option<u64> {
@@ -184,6 +191,7 @@ impl Trace {
     pub fn bounded(mut self) -> Self {
         let extra = self.failed.len().saturating_sub(MOST_TRACED);
         self.failed.drain(..extra);
+        self.more_failed += extra;
         if self.candidates.len() > MOST_TRACED {
             self.candidates.sort_by_key(|candidate| {
                 (candidate.passed_over.is_some(), candidate.position_before, candidate.rep.clone())
@@ -211,6 +219,7 @@ impl Trace {
             "skills": self.skills,
             "tried": self.tried,
             "otherwise": self.otherwise,
+            "more_failed": self.more_failed,
             "rules": failed.chain(won).collect::<Vec<_>>(),
             "candidates": self.candidates.iter().map(Candidate::document).collect::<Vec<_>>(),
             "config_version": self.config_version,

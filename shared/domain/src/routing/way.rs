@@ -132,7 +132,8 @@ fn asked(asking: Asking<'_>) -> Asked {
         trace.pool = Some(pool.clone());
         return Asked { pool: Some(pool), skills: BTreeSet::new(), trace };
     }
-    let Match { won, failed, .. } = rules.matching(config, handoff, package, now);
+    let Match { won, failed, failed_count } = rules.matching(config, handoff, package, now);
+    trace.more_failed = failed_count.saturating_sub(failed.len());
     trace.failed = failed;
     let Some(won) = won else {
         return Asked { pool: None, skills: BTreeSet::new(), trace };

@@ -5,6 +5,7 @@ use super::{
     Compiled, Condition, Facts, Rules,
     context::known_texts,
     expression::{Path, References, Root, free_variables, narrow, tables_of, territories_of},
+    plain::Fields,
     shadow::shadowed,
 };
 use crate::{candidates::Demands, config::Config, package::Package};
@@ -39,7 +40,9 @@ impl Rules {
     /// Lints every rule: syntax, the names it refers to, a dry run on a typed sample, and whether
     /// it can match at all.
     pub fn faults(config: &Config) -> Vec<Fault> {
-        let rules: Vec<Compiled> = config.rules.iter().map(Compiled::of).collect();
+        let mut fields = Fields::default();
+        let of = |rule| Compiled::of(rule, &mut fields);
+        let rules: Vec<Compiled> = config.rules.iter().map(of).collect();
         let known = known_texts(config);
         let package = Package::default();
         let sample = Sample::of(config, &known, &package);
@@ -77,7 +80,7 @@ impl Rules {
 /// Says what is wrong with a clause that stands elsewhere than in a rule, and what to do.
 pub(crate) fn clause_fault(config: &Config, clause: &str) -> Option<Wrong> {
     let (known, package) = (known_texts(config), Package::default());
-    Sample::of(config, &known, &package).clause(&Condition::of(clause))
+    Sample::of(config, &known, &package).clause(&Condition::of(clause, &mut Fields::default()))
 }
 
 /// A handoff with everything that clauses can ask of one.

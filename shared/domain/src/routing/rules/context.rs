@@ -14,6 +14,8 @@ use cel::{Context, Env, Value};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 use std::{
+    borrow::Cow,
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
@@ -23,7 +25,8 @@ static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 const TEXTS: [&str; 8] =
     ["company", "country", "industry", "segment", "language", "product", "postal_code", "region"];
-const NUMBERS: [&str; 3] = ["score", "employees", "amount_minor"];
+/// The attributes of a lead that are whole numbers, whatever was said.
+pub(super) const NUMBERS: [&str; 3] = ["score", "employees", "amount_minor"];
 const EMAIL_DOMAIN: &str = "email_domain";
 /// An account's attributes, and the lead's that they are.
 const ACCOUNT: [(&str, &str); 4] = [
@@ -44,9 +47,9 @@ pub(super) fn known_texts(config: &Config) -> BTreeSet<String> {
 /// What is known of a handoff when clauses are asked.
 pub(super) struct Facts<'a> {
     known: &'a BTreeSet<String>,
+    handoff: Cow<'a, Handoff>,
     package: &'a Package,
-    email_domain: String,
-    handoff: Json,
+    email_domain: OnceCell<String>,
     territory: BTreeMap<&'a str, &'a str>,
     now: DateTime<Utc>,
 }
@@ -56,19 +59,12 @@ impl<'a> Facts<'a> {
     pub(super) fn of(
         (config, known): (&'a Config, &'a BTreeSet<String>),
         references: &References,
-        (handoff, package): (&Handoff, &'a Package),
+        (handoff, package): (&'a Handoff, &'a Package),
         now: DateTime<Utc>,
     ) -> Self {
-        let handoff = json!({
-            "type": handoff.kind, "source": handoff.source,
-            "from": handoff.from, "to": handoff.to,
-            "heat": handoff.heat, "score": handoff.score.unwrap_or(0),
-            "amount_minor": handoff.amount.as_ref().map_or(0, |money| money.minor),
-            "currency": handoff.amount.as_ref().map_or("", |money| money.currency.as_str()),
-        });
         let territory = territory(config, references, package);
-        let email_domain = package.subject.email_domain();
-        Self { known, package, email_domain, handoff, territory, now }
+        let (handoff, email_domain) = (Cow::Borrowed(handoff), OnceCell::new());
+        Self { known, handoff, package, email_domain, territory, now }
     }
 
     /// Makes up a handoff with everything that clauses can ask of one.
@@ -77,37 +73,78 @@ impl<'a> Facts<'a> {
         known: &'a BTreeSet<String>,
         package: &'a Package,
     ) -> Self {
-        let handoff = json!({
-            "type": "mql", "source": "generic", "from": "marketing", "to": "sdr", "heat": 0,
-            "score": 0, "amount_minor": 0, "currency": "",
-        });
+        let handoff = Handoff {
+            kind: "mql".into(),
+            source: "generic".into(),
+            from: "marketing".to_owned(),
+            to: "sdr".to_owned(),
+            ..Handoff::default()
+        };
         let territory = config.territories.keys().map(|name| (name.as_str(), "")).collect();
-        let now = DateTime::UNIX_EPOCH;
-        Self { known, package, email_domain: String::new(), handoff, territory, now }
+        let (handoff, now) = (Cow::Owned(handoff), DateTime::UNIX_EPOCH);
+        let email_domain = OnceCell::from(String::new());
+        Self { known, handoff, package, email_domain, territory, now }
     }
 
     /// Reads the text at a path; nothing where there is none or another kind of value.
     pub(super) fn text(&self, path: &Path) -> Option<&str> {
         let field = path.field.as_str();
         match path.root {
-            Root::Lead if field == EMAIL_DOMAIN => Some(&self.email_domain),
+            Root::Lead if field == EMAIL_DOMAIN => Some(self.email_domain()),
             Root::Lead if NUMBERS.contains(&field) => None,
             Root::Lead => match self.package.values.get(field) {
                 Some(value) => value.value.as_str(),
                 None => self.known.contains(field).then_some(""),
             },
-            Root::Handoff => self.handoff.get(field)?.as_str(),
+            Root::Handoff => match field {
+                "type" => Some(self.handoff.kind.as_str()),
+                "source" => Some(self.handoff.source.as_str()),
+                "from" => Some(&self.handoff.from),
+                "to" => Some(&self.handoff.to),
+                "currency" => Some(self.currency()),
+                _ => None,
+            },
             Root::Territory => self.territory.get(field).copied(),
             Root::Account => None,
         }
     }
 
+    /// Reads the whole number at a path; 0 where nobody has said one.
+    pub(super) fn number(&self, path: &Path) -> i64 {
+        match (path.root, path.field.as_str()) {
+            (Root::Lead, name) => self.lead_number(name),
+            (Root::Handoff, "heat") => self.handoff.heat.into(),
+            (Root::Handoff, "score") => self.handoff.score.unwrap_or(0),
+            (Root::Handoff, "amount_minor") => self.amount_minor(),
+            _ => 0,
+        }
+    }
+
+    fn email_domain(&self) -> &str {
+        self.email_domain.get_or_init(|| self.package.subject.email_domain())
+    }
+
+    fn currency(&self) -> &str {
+        self.handoff.amount.as_ref().map_or("", |money| money.currency.as_str())
+    }
+
+    fn amount_minor(&self) -> i64 {
+        self.handoff.amount.as_ref().map_or(0, |money| money.minor)
+    }
+
+    fn lead_number(&self, name: &str) -> i64 {
+        self.package.values.get(name).map_or(0, |value| whole_number(&value.value))
+    }
+
     fn lead(&self, name: &str) -> Option<Json> {
-        let value = self.package.values.get(name).map(|value| &value.value);
-        match value {
-            _ if name == EMAIL_DOMAIN => Some(self.email_domain.as_str().into()),
-            value if NUMBERS.contains(&name) => Some(value.map_or(0, whole_number).into()),
-            Some(value) => Some(value.clone()),
+        if name == EMAIL_DOMAIN {
+            return Some(self.email_domain().into());
+        }
+        if NUMBERS.contains(&name) {
+            return Some(self.lead_number(name).into());
+        }
+        match self.package.values.get(name) {
+            Some(value) => Some(value.value.clone()),
             None => self.known.contains(name).then(|| "".into()),
         }
     }
@@ -127,6 +164,12 @@ impl<'a> Facts<'a> {
     /// Makes the values that the references name.
     pub(super) fn context(&self, references: &References) -> Context<'static, 'static> {
         let mut context = Context::with_env(Arc::clone(&LANGUAGE));
+        let handoff = json!({
+            "type": self.handoff.kind, "source": self.handoff.source,
+            "from": self.handoff.from, "to": self.handoff.to,
+            "heat": self.handoff.heat, "score": self.handoff.score.unwrap_or(0),
+            "amount_minor": self.amount_minor(), "currency": self.currency(),
+        });
         let account = ACCOUNT
             .iter()
             .filter_map(|(name, field)| Some(((*name).to_owned(), self.lead(field)?)));
@@ -141,7 +184,7 @@ impl<'a> Facts<'a> {
         for (name, value) in [
             ("lead", Json::Object(self.lead_fields(references))),
             ("account", Json::Object(account)),
-            ("handoff", self.handoff.clone()),
+            ("handoff", handoff),
             ("territory", Json::Object(territory)),
         ] {
             let value = cel::to_value(&value).unwrap_or(Value::Null);

@@ -4,12 +4,16 @@
 //! the country is that text, whatever else can go wrong. What is not understood demands nothing, so
 //! such a clause is simply asked.
 
+use super::context::NUMBERS;
 use crate::candidates::Demands;
 use cel::{
     IdedExpr,
     common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 /// A variable whose fields clauses refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,8 +141,8 @@ fn text_of(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// Reads a field whose value is compared: an account's is the lead's it is made of.
-fn compared(expr: &Expr) -> Option<Path> {
+/// Reads a field whose text is compared: an account's is the lead's it is made of.
+pub(super) fn compared(expr: &Expr) -> Option<Path> {
     let path = selected(expr)?;
     if matches!(expr, Expr::Select(select) if select.test) {
         return None;
@@ -175,6 +179,54 @@ fn comparison(call: &CallExpr, operator: &str) -> Option<(Path, BTreeSet<String>
         }
         _ => None,
     }
+}
+
+/// Reads a field that always has a whole number, compared with one: the numbers for which it holds.
+pub(super) fn whole_numbers(expr: &Expr) -> Option<(Path, RangeInclusive<i64>)> {
+    let Expr::Call(CallExpr { func_name, target: None, args }) = expr else { return None };
+    let [left, right] = args.as_slice() else { return None };
+    let (path, operator, number) = match (&left.expr, &right.expr) {
+        (path, Expr::Literal(LiteralValue::Int(number))) => (path, func_name.as_str(), number),
+        (Expr::Literal(LiteralValue::Int(number)), path) => (path, turned(func_name), number),
+        _ => return None,
+    };
+    let number = *number.inner();
+    let none = RangeInclusive::new(1, 0);
+    let numbers = match operator {
+        operators::EQUALS => number..=number,
+        operators::GREATER_EQUALS => number..=i64::MAX,
+        operators::LESS_EQUALS => i64::MIN..=number,
+        operators::GREATER => number.checked_add(1).map_or(none, |least| least..=i64::MAX),
+        operators::LESS => number.checked_sub(1).map_or(none, |most| i64::MIN..=most),
+        _ => return None,
+    };
+    Some((numbered(path)?, numbers))
+}
+
+/// Turns a comparison's operator, as where its sides change places.
+fn turned(operator: &str) -> &str {
+    match operator {
+        operators::GREATER_EQUALS => operators::LESS_EQUALS,
+        operators::LESS_EQUALS => operators::GREATER_EQUALS,
+        operators::GREATER => operators::LESS,
+        operators::LESS => operators::GREATER,
+        same => same,
+    }
+}
+
+/// Reads a field that always has a whole number: an account's is the lead's it is made of.
+fn numbered(expr: &Expr) -> Option<Path> {
+    let Path { root, field } = selected(expr)?;
+    if matches!(expr, Expr::Select(select) if select.test) {
+        return None;
+    }
+    let root = match (root, field.as_str()) {
+        (Root::Lead, name) if NUMBERS.contains(&name) => Root::Lead,
+        (Root::Account, "employees") => Root::Lead,
+        (Root::Handoff, "heat" | "score" | "amount_minor") => Root::Handoff,
+        _ => return None,
+    };
+    Some(Path { root, field })
 }
 
 /// What a clause demands.
@@ -335,6 +387,32 @@ mod tests {
             "lead.country == 'GB' ? true : false",
         ] {
             check(clause, &[], false);
+        }
+    }
+
+    #[test]
+    fn a_comparison_with_a_whole_number_holds_for_a_range() {
+        let check = |clause: &str, expected: Option<(Root, RangeInclusive<i64>)>| {
+            let program = Program::compile(clause).unwrap();
+            let found = whole_numbers(&program.expression().expr);
+            assert_eq!(found.map(|(path, range)| (path.root, range)), expected, "{clause}");
+        };
+        check("lead.score >= 5", Some((Root::Lead, 5..=i64::MAX)));
+        check("5 > account.employees", Some((Root::Lead, i64::MIN..=4)));
+        check("handoff.amount_minor == -5", Some((Root::Handoff, -5..=-5)));
+        check("lead['score'] < 5", Some((Root::Lead, i64::MIN..=4)));
+        let most = i64::MAX;
+        check(&format!("lead.score > {most}"), Some((Root::Lead, RangeInclusive::new(1, 0))));
+        for other in [
+            "lead.score != 5",
+            "lead.score > 5.0",
+            "lead.score > 5u",
+            "lead.country > 5",
+            "lead.score > lead.employees",
+            "has(lead.score) == 5",
+            "!(lead.score > 5)",
+        ] {
+            check(other, None);
         }
     }
 

@@ -95,6 +95,24 @@ fn the_nearest_rules_before_the_winner_are_traced_and_all_are_counted() {
 }
 
 #[test]
+fn a_rule_is_found_wherever_it_stands_in_a_long_list() {
+    let country =
+        |n: usize| rule(&n.to_string(), &[&format!("lead.country == 'C{n}'"), "lead.score >= 10"]);
+    let mut rules: Vec<Rule> = (0..200).map(country).collect();
+    rules[70] = rule("70", &["lead.country in ['C70', 'C64', 'C199']", "lead.language == 'de'"]);
+    let won = |values| matched(rules.clone(), &package(values)).won.map(|won| won.rule);
+    for n in [0, 1, 63, 64, 65, 127, 128, 199] {
+        let lead = |score| json!({ "country": format!("C{n}"), "score": score });
+        assert_eq!(won(lead(10)), Some(n.to_string()));
+        assert_eq!(won(lead(9)), None);
+    }
+    let german =
+        |n: usize| won(json!({ "country": format!("C{n}"), "language": "de", "score": 10 }));
+    assert_eq!([64, 199, 70].map(german).map(Option::unwrap), ["64", "70", "70"]);
+    assert_eq!(won(json!({ "country": "C200", "score": 10 })), None);
+}
+
+#[test]
 fn a_clause_that_cannot_be_evaluated_says_why() {
     let rules = vec![
         rule("missing", &["lead.nobody == 'x'"]),

@@ -357,3 +357,18 @@ fn what_an_accounts_owner_is_given_takes_nothing_from_the_others_shares() {
     assert!(amara.abs_diff(ben) <= 1, "{given:?}");
     assert_eq!(given[&PersonId::from("dev")], 30, "{given:?}");
 }
+
+#[test]
+fn a_trace_tells_how_many_rules_before_those_it_names_did_not_hold() {
+    let rule = |number| {
+        format!(
+            "[[rules]]\nname = \"{number}\"\nwhen = [\"lead.country == 'X{number}'\"]\n\
+             pool = \"sdr_emea\"\n\n"
+        )
+    };
+    let many: String = (0..30).map(rule).chain(["[[rules]]".to_owned()]).collect();
+    let case = Case::of(changed(&[("[[rules]]", &many)]));
+    let trace = case.way().trace;
+    assert_eq!((trace.failed.len(), trace.more_failed), (12, 19));
+    assert_eq!(trace.document()["more_failed"], 19);
+}

@@ -10,7 +10,9 @@ pub(super) fn matching(
     package: &Package,
     now: DateTime<Utc>,
 ) -> (Option<Won>, Vec<RuleFailed>) {
-    let rules: Vec<Compiled> = config.rules.iter().map(Compiled::of).collect();
+    let mut fields = Fields::default();
+    let of = |rule| Compiled::of(rule, &mut fields);
+    let rules: Vec<Compiled> = config.rules.iter().map(of).collect();
     among(&rules, config, handoff, package, now)
 }
 
@@ -24,15 +26,27 @@ pub(super) fn among(
 ) -> (Option<Won>, Vec<RuleFailed>) {
     let context = context(config, handoff, package, now);
     let people = config.people.values().flat_map(|person| &person.skills);
-    let skills = people.map(|skill| skill_of(skill)).collect();
+    let has: BTreeSet<String> = people.map(|skill| skill_of(skill)).collect();
     let mut failed = Vec::new();
     for rule in rules.iter().filter(|rule| rule.is_for(&handoff.kind)) {
-        match rule.failed(&context) {
-            Some(one) => failed.push(one),
-            None => return (rule.won(&context, &skills), failed),
+        let clauses: Vec<Clause> = rule.clauses.iter().map(|one| one.ask(&context)).collect();
+        match clauses.iter().find(|clause| !clause.held).cloned() {
+            Some(clause) => failed.push(RuleFailed { rule: rule.name.clone(), clause }),
+            None => return (Some(won(rule, clauses, &context, &has)), failed),
         }
     }
     (None, failed)
+}
+
+fn won(rule: &Compiled, clauses: Vec<Clause>, context: &Context, has: &BTreeSet<String>) -> Won {
+    let mut skills = rule.skills.clone();
+    for skill in &rule.skills_of {
+        if let Ok(Value::String(skill)) = skill.program.execute(context) {
+            skills.extend(Some(skill_of(&skill)).filter(|skill| has.contains(skill)));
+        }
+    }
+    skills.remove("");
+    Won { rule: rule.name.clone(), pool: rule.pool.clone(), clauses, skills }
 }
 
 fn context(

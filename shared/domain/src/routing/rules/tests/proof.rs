@@ -1,6 +1,7 @@
 //! For any rules and any lead, looking rules up gives what asking each in order gives.
 
 use super::{naive, *};
+use crate::money::Money;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
@@ -20,13 +21,31 @@ fn comparison() -> impl Strategy<Value = String> {
         "account.nothing",
         "handoff.type",
         "handoff.source",
+        "handoff.from",
+        "handoff.to",
+        "handoff.currency",
         "handoff.heat",
         "territory.sales",
         "territory.none",
         "lead",
     ]);
+    let numbered = prop::sample::select(vec![
+        "lead.score",
+        "lead.employees",
+        "lead['amount_minor']",
+        "account.employees",
+        "handoff.heat",
+        "handoff.score",
+        "handoff.amount_minor",
+    ]);
     let text = prop::sample::select(vec!["", "DE", "SE", "de", "sv", "mql", "DACH", "b.example"]);
     let texts = prop::collection::vec(text.clone(), 0..3);
+    let operator = prop::sample::select(vec![">=", "<=", ">", "<", "==", "!="]);
+    let wanted = prop::sample::select(vec![-3, 0, 1, 5, 6, 7, 70_000, i64::MAX]);
+    let number =
+        (numbered, operator, wanted, any::<bool>()).prop_map(|(path, operator, n, back)| {
+            if back { format!("{n} {operator} {path}") } else { format!("{path} {operator} {n}") }
+        });
     prop_oneof![
         4 => (path.clone(), text.clone()).prop_map(|(path, text)| format!("{path} == '{text}'")),
         1 => (path.clone(), text.clone()).prop_map(|(path, text)| format!("'{text}' == {path}")),
@@ -35,6 +54,7 @@ fn comparison() -> impl Strategy<Value = String> {
         1 => path.clone().prop_map(|path| format!("{path} in ['DE', 5, 1]")),
         1 => path.clone().prop_map(|path| format!("size({path}) > 1")),
         1 => path.prop_map(|path| format!("{path} > 0")),
+        3 => number,
         1 => prop::sample::select(vec![
             "true",
             "false",
@@ -73,7 +93,7 @@ fn some_rule() -> impl Strategy<Value = Rule> {
 }
 
 fn some_rules() -> impl Strategy<Value = Vec<Rule>> {
-    prop::collection::vec(some_rule(), 0..40).prop_map(|mut rules| {
+    prop::collection::vec(some_rule(), 0..140).prop_map(|mut rules| {
         for (number, rule) in rules.iter_mut().enumerate() {
             rule.name = format!("rule {number}");
         }
@@ -89,6 +109,8 @@ fn some_lead() -> impl Strategy<Value = Package> {
         "sv".into(),
         "7".into(),
         5.into(),
+        (-3).into(),
+        u64::MAX.into(),
         2.5.into(),
         json!(["DE"]),
         json!({ "country": "DE" }),
@@ -124,13 +146,16 @@ proptest! {
         rules in some_rules(),
         leads in prop::collection::vec(some_lead(), 1..6),
         kind in prop::sample::select(vec!["mql", "closed_won"]),
+        amount in prop::sample::select(vec![None, Some(-3), Some(7), Some(70_000)]),
     ) {
         let config = with_rules(rules);
         let rules = Rules::compile(&config);
         for lead in leads {
-            let about = handoff(kind);
+            let money = |minor| Money { minor, currency: "DE".to_owned() };
+            let about = Handoff { score: amount, amount: amount.map(money), ..handoff(kind) };
             let found = rules.matching(&config, &about, &lead, now());
             let (won, failed) = naive::matching(&config, &about, &lead, now());
+            prop_assert_eq!(rules.first(&config, (&about, &lead), now()), won.clone());
             prop_assert_eq!(found.won, won);
             prop_assert_eq!(found.failed_count, failed.len());
             let nearest = &failed[failed.len().saturating_sub(MOST_TRACED)..];
