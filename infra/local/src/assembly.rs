@@ -4,6 +4,7 @@
 //! which events, queues and schedules reach it.
 
 use crate::{Every, Functions, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler};
+use audit::Audit;
 use chrono::NaiveTime;
 use desk::{Access, Desk};
 use digest::{Digest, Wanted};
@@ -56,6 +57,12 @@ pub fn rules() -> Vec<Rule> {
     ]
 }
 
+/// When the audit runs: after the day's last numbers, before anybody reads them.
+const NIGHT: NaiveTime = match NaiveTime::from_hms_opt(3, 30, 0) {
+    Some(time) => time,
+    None => NaiveTime::MIN,
+};
+
 /// Lists the schedules of an organisation.
 pub fn schedules(config: &Config) -> Vec<Schedule> {
     let at = NaiveTime::parse_from_str(&config.organisation.digest_at, "%H:%M");
@@ -71,6 +78,12 @@ pub fn schedules(config: &Config) -> Vec<Schedule> {
             function: ScheduledFunction::Digest,
             every: Every::Daily { at: at.unwrap_or_default(), zone: config.organisation.timezone },
             input: json!({ "period": "daily" }),
+        },
+        Schedule {
+            name: "audit-nightly".to_owned(),
+            function: ScheduledFunction::Audit,
+            every: Every::Daily { at: NIGHT, zone: config.organisation.timezone },
+            input: json!({}),
         },
     ]
 }
@@ -114,6 +127,8 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
     let sweep = Sweep::new(sweeping, plans, clock.clone(), ids.clone(), bus, abreast);
     let topic = environment.topic();
     let digest = Digest::new(store.clone(), configs(), topic, clock.clone(), ids.clone());
+    let audit = Audit::new(environment.store(), configs(), clock.clone());
+    let mails = environment.topic();
     let access = Access::picker();
     let desk = Desk::new(store.clone(), configs(), clock.clone(), ids.clone(), access);
 
@@ -157,6 +172,13 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
                     serde_json::from_value(event.detail).map_err(|error| error.to_string())?;
                 let scheduled = event.time.unwrap_or_default();
                 digest.handle(wanted, scheduled).await.map(|_| ()).map_err(|why| why.to_string())
+            }
+        }),
+        audit: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
+            let (audit, topic) = (audit.clone(), mails.clone());
+            async move {
+                let scheduled = event.time.unwrap_or_default();
+                audit.nightly(scheduled, &topic).await.map(|_| ())
             }
         }),
     };

@@ -46,6 +46,8 @@ pub struct Functions {
     pub sweep: Handler<EventBridgeEvent<Value>, ()>,
     /// Runs on a schedule.
     pub digest: Handler<EventBridgeEvent<Value>, ()>,
+    /// Runs on a schedule.
+    pub audit: Handler<EventBridgeEvent<Value>, ()>,
 }
 
 /// Boxes an async function as a function behind the gateway.

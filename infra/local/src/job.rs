@@ -65,6 +65,7 @@ impl Job {
                 let handler = match function {
                     ScheduledFunction::Sweep => &functions.sweep,
                     ScheduledFunction::Digest => &functions.digest,
+                    ScheduledFunction::Audit => &functions.audit,
                 };
                 invoke(Arc::clone(handler), event.clone()).await.map(|()| Vec::new())
             }

@@ -30,6 +30,8 @@ pub enum ScheduledFunction {
     Sweep,
     /// Sends the reports.
     Digest,
+    /// Holds what is stored against the histories.
+    Audit,
 }
 
 /// When a schedule runs.
@@ -51,7 +53,7 @@ impl ScheduledFunction {
     pub(crate) fn retries(self) -> u32 {
         match self {
             Self::Sweep => 0,
-            Self::Digest => 2,
+            Self::Digest | Self::Audit => 2,
         }
     }
 }

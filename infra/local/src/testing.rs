@@ -160,7 +160,7 @@ pub(crate) fn recording(log: &Log, clock: &Clock) -> Functions {
     let (on_relay, on_metrics) = (stamp.clone(), stamp.clone());
     let (on_router, on_intake) = (stamp.clone(), stamp.clone());
     let (on_sweep, on_digest) = (stamp.clone(), stamp.clone());
-    let (on_hook, on_desk) = (stamp.clone(), stamp);
+    let (on_hook, on_desk, on_audit) = (stamp.clone(), stamp.clone(), stamp);
     Functions {
         intake: http_handler(move |request: http::Request<Bytes>| {
             on_hook(format!("hook {}", request.uri().path()));
@@ -197,6 +197,10 @@ pub(crate) fn recording(log: &Log, clock: &Clock) -> Functions {
         }),
         digest: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
             on_digest(format!("digest {} {}", event.time.unwrap(), event.detail));
+            async { Ok::<_, String>(()) }
+        }),
+        audit: handler(move |event: aws_lambda_events::event::eventbridge::EventBridgeEvent| {
+            on_audit(format!("audit {}", event.time.unwrap()));
             async { Ok::<_, String>(()) }
         }),
     }

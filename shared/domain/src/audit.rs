@@ -11,8 +11,17 @@ mod recount;
 pub use course::{OVERDUE_MINUTES, audit};
 pub use recount::{Difference, Recount};
 
-use crate::ids::HandoffId;
+use crate::{
+    config::Config,
+    digest::{Mail, text::fold},
+    ids::{HandoffId, PersonId},
+    notice::defuse_subject,
+};
 use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How many findings a mail tells; of more, the number.
+const TOLD_MAX: usize = 20;
 
 /// Something that is stored and is not true.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -29,6 +38,30 @@ impl Finding {
     fn of(code: &'static str, handoff: &HandoffId, said: String) -> Self {
         Self { code, about: handoff.to_string(), said }
     }
+}
+
+/// Writes what was found, for whoever has a role in the whole organisation.
+pub fn mail(findings: &[Finding], config: &Config) -> (BTreeSet<PersonId>, Mail) {
+    let desk = config.organisation.public_url.trim_end_matches('/');
+    let things = match findings.len() {
+        1 => "one thing is stored that is not so".to_owned(),
+        count => format!("{count} things are stored that are not so"),
+    };
+    let mut body = vec![format!("{desk}/dashboard"), String::new()];
+    let said = "The nightly audit read the last week's histories, and what is stored says \
+                something else. Numbers can be put right with `handoff audit --rebuild`; for the \
+                rest, keep this mail and ask whoever runs the system.";
+    body.extend(fold(said, ""));
+    body.push(String::new());
+    for one in findings.iter().take(TOLD_MAX) {
+        body.extend(fold(&format!("{} {}: {}", one.code, one.about, one.said), "- "));
+    }
+    if let Some(more) = findings.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+        body.extend(fold(&format!("and {more} more"), "- "));
+    }
+    let to = config.organisation.roles.values().cloned().collect();
+    let subject = defuse_subject(&format!("Audit: {things} - {}", config.organisation.name));
+    (to, Mail { subject, body: body.join("\n") + "\n" })
 }
 
 #[cfg(test)]

@@ -45,6 +45,16 @@ impl Store {
         Ok(version.and_then(|version| u64::try_from(version).ok()))
     }
 
+    /// Reads when the first version was stored; none before that.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn first_config_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let item = self.get(&keys::config_version(1)).await?;
+        let row = item.map(|item| from_item::<VersionRow>("configuration", item)).transpose()?;
+        Ok(row.map(|row| row.stored_at))
+    }
+
     /// Reads the active version; none before the first push.
     ///
     /// # Errors

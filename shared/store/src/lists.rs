@@ -209,6 +209,20 @@ impl Store {
         items.into_iter().map(|item| from_item("queue row", item)).collect()
     }
 
+    /// Counts a whole queue, however long it is.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn count(&self, queue: &QueueKey) -> Result<usize, StoreError> {
+        let query = Query {
+            index: Some(QUEUE),
+            condition: "queue_key = :queue",
+            values: vec![(":queue", text(queue.to_string()))],
+            ..Query::default()
+        };
+        Ok(self.query_all(query).await?.len())
+    }
+
     /// Lists the handoffs that opened on a UTC day, newest first.
     ///
     /// # Errors
