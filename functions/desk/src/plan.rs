@@ -15,7 +15,7 @@ use domain::{
     decide,
     decide::targets,
     handoff::Flag,
-    routing::{Candidate, Place, Trace, turn},
+    routing::{Candidate, Place, Trace, raised, turn},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -212,12 +212,13 @@ impl Situation<'_> {
             rep: rep.clone(),
             passed_over: None,
             position_before: place.position,
-            position_after: place.position.max(place.floor) + turn(weight),
+            position_after: raised(place.position, place.floor, place.owed) + turn(weight),
             open: place.open,
             capacity: person.capacity.unwrap_or(0),
             // A person's word is not counted against the day.
             daily: None,
             floor: place.floor,
+            owed: place.owed,
         };
         Ok((pool.clone(), candidate))
     }

@@ -231,7 +231,7 @@ mod tests {
             json!({
                 "rep": rep, "eligible": true, "passed_over": passed_over, "position_before": 0,
                 "position_after": position_after, "open": 0, "capacity": 40, "daily": null,
-                "floor": 0,
+                "floor": 0, "owed": 0,
             })
         };
         let expected = json!({

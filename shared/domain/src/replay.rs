@@ -184,6 +184,7 @@ impl<'a> Course<'a> {
             place.taken = Some((today, before + 1));
             if let Some(taken) = taken.as_ref().filter(|_| id == pool) {
                 (place.position, place.floor) = (taken.position_after, taken.floor);
+                place.owed = taken.owed_after();
             }
         }
     }

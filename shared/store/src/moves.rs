@@ -90,13 +90,14 @@ impl Store {
         candidate: &Candidate,
     ) -> Result<(), StoreError> {
         let change = RowChange {
-            update: "SET #position = :after, #floor = :floor",
+            update: "SET #position = :after, #floor = :floor, #owed = :owed",
             condition: Some(match candidate.position_before {
                 0 => "attribute_not_exists(#position) OR #position = :before",
                 _ => "#position = :before",
             }),
-            names: vec![("#position", "position"), ("#floor", "floor")],
+            names: vec![("#position", "position"), ("#floor", "floor"), ("#owed", "owed")],
             values: vec![
+                (":owed", number(candidate.owed_after())),
                 (":floor", number(candidate.floor)),
                 (":before", number(candidate.position_before)),
                 (":after", number(candidate.position_after)),
@@ -113,9 +114,9 @@ impl Store {
         turn: u64,
     ) -> Result<(), StoreError> {
         let change = RowChange {
-            update: "SET #position = #position - :turn",
+            update: "SET #position = #position - :turn ADD #owed :turn",
             condition: Some("#position >= :turn"),
-            names: vec![("#position", "position")],
+            names: vec![("#position", "position"), ("#owed", "owed")],
             values: vec![(":turn", number(turn))],
         };
         transaction.update(self, Guard::Changed, &keys::member(pool, rep), change)

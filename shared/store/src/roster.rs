@@ -35,7 +35,7 @@ pub struct RepRow {
 
 impl RepRow {
     /// Tells how they stand as a member of a pool.
-    pub fn place(&self, (position, floor): (u64, u64)) -> Place {
+    pub fn place(&self, (position, floor, owed): (u64, u64, u64)) -> Place {
         let time = |at: Option<i64>| at.and_then(DateTime::from_timestamp_millis);
         Place {
             open: u32::try_from(self.open.max(0)).unwrap_or(u32::MAX),
@@ -43,6 +43,7 @@ impl RepRow {
             taken: self.day.map(|day| (day, self.taken)),
             position,
             floor,
+            owed,
         }
     }
 }
@@ -56,6 +57,9 @@ struct MemberRow {
     /// The pool's floor when they were last chosen.
     #[serde(default)]
     floor: u64,
+    /// How far below the floor they may stand.
+    #[serde(default)]
+    owed: u64,
 }
 
 impl Store {
@@ -79,7 +83,7 @@ impl Store {
             let member = member.map(|item| from_item("member", item)).transpose()?;
             let (row, member): (RepRow, MemberRow) =
                 (row.unwrap_or_default(), member.unwrap_or_default());
-            standings.insert(rep.clone(), row.place((member.position, member.floor)));
+            standings.insert(rep.clone(), row.place((member.position, member.floor, member.owed)));
         }
         Ok(standings)
     }

@@ -164,7 +164,7 @@ async fn an_absence_is_kept_beside_the_count() {
     let rows = store.reps(&[amara.clone(), ben.clone()]).await.unwrap();
     assert_eq!(rows[&ben], RepRow::default());
     assert_eq!(rows[&amara].open, 1);
-    let place = rows[&amara].place((0, 0));
+    let place = rows[&amara].place((0, 0, 0));
     let away: Vec<bool> = [9, 10, 19, 20].map(|second| place.is_away(at(second))).to_vec();
     assert_eq!(away, [false, true, true, false]);
     store.set_absence(&amara, None, at(2)).await.unwrap();

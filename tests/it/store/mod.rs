@@ -191,6 +191,7 @@ fn candidate(rep: &str, before: u64, capacity: u32) -> Candidate {
         capacity,
         daily: None,
         floor: 0,
+        owed: 0,
     }
 }
 

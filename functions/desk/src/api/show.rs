@@ -188,6 +188,7 @@ mod tests {
             capacity: 40,
             daily: None,
             floor: 0,
+            owed: 0,
         };
         let shown = Trace::document(&Trace {
             config_version: 3,

@@ -130,7 +130,7 @@ impl Desk {
             for (rep, place) in &mut places {
                 // Positions may be a moment old; what a form has just changed may not.
                 let row = rows.get(rep).cloned().unwrap_or_default();
-                *place = row.place((place.position, place.floor));
+                *place = row.place((place.position, place.floor, place.owed));
             }
             pools.extend(config.pools.get(&id).map(|pool| reader.table(&id, pool, &places)));
         }

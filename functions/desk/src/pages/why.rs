@@ -185,6 +185,7 @@ mod tests {
             capacity: 40,
             daily: None,
             floor: 0,
+            owed: 0,
         }
     }
 

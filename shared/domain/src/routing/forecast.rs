@@ -45,6 +45,7 @@ impl Forecast {
         let taken = way.taken.as_ref().map(|(_, candidate)| candidate);
         if let Some(candidate) = taken {
             (theirs.position, theirs.floor) = (candidate.position_after, candidate.floor);
+            theirs.owed = candidate.owed_after();
         }
         let daily = taken.and_then(|candidate| candidate.daily);
         for places in self.places.values_mut() {

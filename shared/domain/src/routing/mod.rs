@@ -18,7 +18,7 @@ pub use account::{OwnedBy, account_owner};
 pub use forecast::Forecast;
 pub use lacking::lacking;
 pub use place::{Daily, Place, Places};
-pub use rotation::{Choice, Standing, TURN, choose, turn};
+pub use rotation::{Choice, Standing, TURN, choose, raised, turn};
 pub use rules::{Fault, Match, Rules, Won, hold};
 pub(crate) use rules::{clause_fault, skill_of};
 pub use trace::{AccountOwner, Candidate, Clause, PassedOver, RuleFailed, Trace, Tried};

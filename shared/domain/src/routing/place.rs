@@ -27,6 +27,8 @@ pub struct Place {
     pub position: u64,
     /// The pool's floor when they were last chosen.
     pub floor: u64,
+    /// How far below the floor they may stand: turns that were given back to them.
+    pub owed: u64,
 }
 
 /// The places of the pools that were read; who is missing stands at nothing.
@@ -69,6 +71,7 @@ impl Wanted<'_> {
             weight: member.weight,
             position: place.position,
             floor: place.floor,
+            owed: place.owed,
             open: place.open,
             capacity: person.and_then(|person| person.capacity).unwrap_or(0),
             daily,

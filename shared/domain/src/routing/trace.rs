@@ -1,6 +1,6 @@
 //! Why an owner was chosen, small enough to be stored with every assignment.
 
-use super::place::Daily;
+use super::{place::Daily, rotation::raised};
 use crate::ids::{PersonId, PoolId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -89,6 +89,9 @@ pub struct Candidate {
     /// The pool's floor: lower places are raised to it.
     #[serde(default)]
     pub floor: u64,
+    /// How far below the floor they may stand: turns that were given back to them.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub owed: u64,
 }
 
 impl Candidate {
@@ -99,7 +102,17 @@ impl Candidate {
 
     /// Tells how far it moved them on in the rotation, from where the floor had raised them to.
     pub fn turn(&self) -> u64 {
-        self.position_after.saturating_sub(self.position_before.max(self.floor))
+        self.position_after.saturating_sub(self.raised())
+    }
+
+    /// Tells from where they are counted.
+    pub fn raised(&self) -> u64 {
+        raised(self.position_before, self.floor, self.owed)
+    }
+
+    /// Tells what they are still owed after their turn: what is left below the floor.
+    pub fn owed_after(&self) -> u64 {
+        self.owed.min(self.floor.saturating_sub(self.position_after))
     }
 
     fn document(&self) -> Value {
@@ -107,7 +120,7 @@ impl Candidate {
             "rep": self.rep, "eligible": self.eligible(), "passed_over": self.passed_over,
             "position_before": self.position_before, "position_after": self.position_after,
             "open": self.open, "capacity": self.capacity, "daily": self.daily,
-            "floor": self.floor,
+            "floor": self.floor, "owed": self.owed,
         })
     }
 }
@@ -176,6 +189,10 @@ pub struct Trace {
 /// A trace names at most this many rules that failed and reps that were passed over: a commit row
 /// stays small.
 pub(super) const MOST_TRACED: usize = 12;
+
+fn is_nothing(turns: &u64) -> bool {
+    *turns == 0
+}
 
 fn is_zero(count: &usize) -> bool {
     *count == 0

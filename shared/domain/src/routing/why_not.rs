@@ -120,6 +120,7 @@ fn stood(candidate: &Candidate, now: DateTime<Utc>) -> Place {
         taken: candidate.daily.map(|daily| (daily.day, daily.taken)),
         position: candidate.position_before,
         floor: candidate.floor,
+        owed: candidate.owed,
     }
 }
 

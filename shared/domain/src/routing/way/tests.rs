@@ -351,6 +351,7 @@ fn what_an_accounts_owner_is_given_takes_nothing_from_the_others_shares() {
         assert_eq!(pool.as_str(), "sdr_emea");
         let place = places.entry(taken.rep.clone()).or_default();
         (place.position, place.floor) = (taken.position_after, taken.floor);
+        place.owed = taken.owed_after();
         *given.entry(taken.rep).or_default() += 1;
     }
     let (amara, ben) = (given[&PersonId::from("amara")], given[&PersonId::from("ben")]);
