@@ -123,9 +123,11 @@ fn the_table_is_the_one_the_store_makes() {
         let value = made.split(&line).nth(1).unwrap().split('"').next().unwrap();
         assert!(table.contains(value), "{constant} = {value}");
     }
-    for shown in ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead"] {
-        assert!(table.contains(shown), "{shown} is shown in a queue");
-    }
+    let lists = read("shared/store/src/lists.rs");
+    let shows = lists.split("QUEUE_SHOWS: [&str; 10] =\n    [").nth(1).unwrap();
+    let shows = shows.split("];").next().unwrap().replace('"', "");
+    let line = format!("NonKeyAttributes: [{shows}]");
+    assert!(table.contains(&line), "a queue shows {shows}");
     for kept in ["DeletionProtectionEnabled: true", "PointInTimeRecovery", "NEW_IMAGE"] {
         assert!(table.contains(kept), "{kept}");
     }
@@ -143,6 +145,14 @@ fn no_role_has_a_wildcard_and_none_may_scan() {
         }
         assert!(!text.contains("Scan") && !text.contains("dynamodb:*"), "{name}");
     }
+}
+
+#[test]
+fn the_sweep_may_read_what_it_asks_again_for_and_the_audit_writes_its_beat_only() {
+    let resources = resources(&template());
+    assert!(resources["SweepRole"].contains("index/queue"));
+    let audit = &resources["AuditRole"];
+    assert!(audit.contains("'dynamodb:LeadingKeys': [BEAT]") && !audit.contains("UpdateItem"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use chrono::Duration;
 use domain::{PersonId, Stage, routing::TURN, span::Span};
-use local::sample::ORGANISATION;
+use local::{Sent, sample::ORGANISATION};
 use serde_json::json;
 use tests::{Setting, World};
 
@@ -171,5 +171,37 @@ async fn a_manager_who_stepped_in_and_rejects_it_gets_no_turn_back() {
     let before = position(&world).await;
     let answer = world.act("priya", &three, "reject", reject).await;
     assert_eq!((answer.status, position(&world).await), (200, before), "{answer:?}");
+    world.read_mail();
+}
+
+#[tokio::test]
+async fn several_who_are_back_are_one_reason_to_ask_again_and_going_away_is_none() {
+    let organisation = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
+    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
+    let until = (world.now() + Duration::days(3)).to_rfc3339();
+    let away = json!({ "from": world.now().to_rfc3339(), "to": until });
+    let priya = [("x-handoff-person", "priya")];
+    for rep in ["amara", "ben"] {
+        let path = format!("/api/reps/{rep}/absence");
+        world.call(http::Method::POST, &path, &priya, away.clone()).await;
+    }
+    let id = world.demo_request("dana").await;
+    world.pass(Duration::seconds(65)).await;
+    let asked = |world: &mut World| {
+        let sent = world.outbox().into_iter();
+        sent.filter(|one| match &one.sent {
+            Sent::Bus { detail_type, .. } => detail_type == "handoff.waiting",
+            Sent::Topic { .. } => false,
+        })
+        .count()
+    };
+    assert_eq!(asked(&mut world), 0, "nobody can take more than before");
+    for rep in ["amara", "ben"] {
+        let path = format!("/api/reps/{rep}/absence");
+        world.call(http::Method::POST, &path, &priya, json!({})).await;
+    }
+    world.pass(Duration::seconds(65)).await;
+    assert_eq!(asked(&mut world), 1);
+    assert!(world.handoff(&id).await.owner.is_some());
     world.read_mail();
 }

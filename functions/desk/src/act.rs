@@ -147,6 +147,11 @@ impl Desk {
         }
     }
 
+    /// Tells whether a command with this key was carried out.
+    pub(crate) async fn is_answered(&self, order: &Order) -> Result<bool, Fault> {
+        Ok(self.seen(order).await?.is_some())
+    }
+
     /// Gives the answer that was given: the handoff as the command left it.
     async fn as_answered(
         &self,

@@ -1,8 +1,9 @@
 //! What a person's command would change: the domain's decision, and what must move with it.
 //!
 //! Pure: everything is read before. Giving a handoff to a rep by hand keeps the promises of the
-//! router: nobody absent, nobody of another team, nobody past their capacity, and the rep's place
-//! in the rotation moves on.
+//! router: nobody absent or before their first day, nobody of another team, nobody past their
+//! capacity, and the rep's place in the rotation moves on. Shifts and the limit a day are for the
+//! rotation: a person may know who stays late.
 
 use crate::{
     ask::{self, Deed},
@@ -198,6 +199,9 @@ impl Situation<'_> {
         };
         if !person.active {
             return refused(format!("{} takes no handoffs now.", person.name));
+        }
+        if let Some(starts) = person.starts.filter(|starts| config.day_of(self.now) < *starts) {
+            return refused(format!("{} begins on {}.", person.name, starts.format("%-d %b %Y")));
         }
         let place = &self.standing;
         if place.is_away(self.now) {

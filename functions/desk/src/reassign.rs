@@ -184,12 +184,13 @@ impl Desk {
                 note: reassignment.reason.clone(),
             },
             version: None,
-            key: key.map(|key| format!("{key}/{id}")),
+            key: key.map(|key| format!("bulk:{key}/{id}")),
         };
         let mut asked = Asked { requested: 0, left: 0 };
         for row in rows {
             match asked.requested {
                 MOST => asked.left += 1,
+                _ if self.is_answered(&order(&row.id)).await? => {}
                 _ => {
                     let (_, changed) = self.carry_out(&row.id, &order(&row.id)).await?;
                     asked.requested += usize::from(changed);

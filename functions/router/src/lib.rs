@@ -77,6 +77,9 @@ struct Detail {
     /// What made the sweep ask for it again, if it did.
     #[serde(default)]
     because: Option<String>,
+    /// The configuration that is active at least.
+    #[serde(default)]
+    config: u64,
     #[serde(default)]
     data: Data,
 }
@@ -142,7 +145,16 @@ impl Router {
 
     async fn take(&self, event: Result<Event, serde_json::Error>) -> Result<(), RouteError> {
         let event = event?;
-        self.route(&event.detail.handoff, &event.cause()).await
+        self.configs.at_least(event.detail.config);
+        match self.route(&event.detail.handoff, &event.cause()).await {
+            // What the sweep saw waiting in the index may be gone by now.
+            Err(RouteError::Store(StoreError::Missing { .. }))
+                if event.detail.because.is_some() =>
+            {
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Asks again for those who wait for a team in which places became free, most urgent first.

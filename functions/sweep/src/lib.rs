@@ -16,7 +16,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::ConfigError};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{By, Due, QueueKey, Roster, Store, StoreError, Stored, Write};
+use store::{By, Due, QueueKey, QueueRow, Store, StoreError, Stored, Write};
 
 /// How far a sweep looks ahead, in seconds: its own minute and the next, so that a lost one is made
 /// up for.
@@ -42,7 +42,10 @@ const PAGE: i32 = 250;
 const RECEIPT_AGAIN_SECONDS: i64 = 60;
 
 /// How many handoffs without an owner are asked for at once when the roster changes.
-const WAITING_MAX: i32 = 1_000;
+const WAITING_MAX: i32 = 200;
+
+/// How many of the changes are named as the reason.
+const BECAUSE_MAX: usize = 3;
 
 /// How often a lost race is decided again before it is left to the next reading, ten seconds on.
 const TRIES: usize = 4;
@@ -131,8 +134,13 @@ impl Sweep {
             let ripe: Vec<Due> = ahead.iter().filter(|due| acts_at(due) <= now).cloned().collect();
             if !ripe.is_empty() {
                 let ripe = ripe.into_iter().filter(|due| course.may_act(due, self.acts_max));
-                let ripe: Vec<Due> = ripe.collect();
+                let is_roster = |due: &Due| matches!(due, Due::Roster(..));
+                let (rosters, ripe): (Vec<Due>, Vec<Due>) = ripe.partition(is_roster);
                 for (due, result) in self.act(ripe, scheduled).await {
+                    course.note(due, result, self.clock.now());
+                }
+                // Deadlines first, and all that changed at once.
+                for (due, result) in self.ask_again(rosters).await {
                     course.note(due, result, self.clock.now());
                 }
                 continue;
@@ -231,7 +239,7 @@ impl Sweep {
         match due {
             Due::Handoff(id, at) => self.step((id, *at), state, scheduled, attempts).await,
             Due::Receipt(id, _) => self.hand_back(id).await,
-            Due::Roster(roster, at) => self.ask_for_who_waits(roster, *at).await,
+            Due::Roster(..) => Ok(Report::default()),
         }
     }
 
@@ -307,24 +315,51 @@ impl Sweep {
     }
 
     /// Has whoever waits for an owner asked for again, most urgent first, now that somebody else
-    /// may take it. Those beyond the bound are asked for at their set time.
-    async fn ask_for_who_waits(
-        &self,
-        roster: &Roster,
-        at: DateTime<Utc>,
-    ) -> Result<Report, SweepError> {
+    /// may take it: once, however much of the roster changed. Those beyond the bound are asked for
+    /// at their set time.
+    async fn ask_again(&self, rosters: Vec<Due>) -> Vec<(Due, Result<Report, SweepError>)> {
+        if rosters.is_empty() {
+            return Vec::new();
+        }
+        let mut asked = self.ask_for_those_waiting(&rosters).await;
+        let mut results = Vec::with_capacity(rosters.len());
+        for due in rosters {
+            let Due::Roster(roster, at) = &due else { continue };
+            let result = match std::mem::replace(&mut asked, Ok(Report::default())) {
+                Ok(report) => self.store.roster_seen(roster, *at).await.map(|()| report),
+                Err(error) => {
+                    // None of them is seen to.
+                    results.push((due, Err(error)));
+                    return results;
+                }
+            };
+            results.push((due, result.map_err(SweepError::from)));
+        }
+        results
+    }
+
+    async fn ask_for_those_waiting(&self, rosters: &[Due]) -> Result<Report, SweepError> {
         let now = self.clock.now();
-        let waiting = self.store.queue(&QueueKey::Unrouted, WAITING_MAX).await?;
-        let asked: Vec<BusEvent> = waiting
+        let because: Vec<String> = rosters
             .iter()
-            .map(|row| BusEvent {
-                kind: "handoff.waiting".to_owned(),
-                at: now,
-                detail: serde_json::json!({ "handoff": row.id, "because": roster.to_string() }),
+            .filter_map(|due| match due {
+                Due::Roster(roster, _) => Some(roster.to_string()),
+                Due::Handoff(..) | Due::Receipt(..) => None,
             })
+            .take(BECAUSE_MAX)
             .collect();
+        // A router that still believes an older version reads again.
+        let config = self.store.active_version().await?.unwrap_or_default();
+        let waiting = self.store.queue(&QueueKey::Unrouted, WAITING_MAX).await?;
+        let event = |row: &QueueRow| BusEvent {
+            kind: "handoff.waiting".to_owned(),
+            at: now,
+            detail: serde_json::json!({
+                "handoff": row.id, "because": because.join(", "), "config": config,
+            }),
+        };
+        let asked: Vec<BusEvent> = waiting.iter().map(event).collect();
         self.bus.put(&asked).await?;
-        self.store.roster_seen(roster, at).await?;
         Ok(Report { asked_for: asked.len(), ..Report::default() })
     }
 }

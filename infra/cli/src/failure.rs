@@ -61,6 +61,9 @@ pub enum Failure {
     /// Nothing was ever pushed.
     #[error("There is no configuration there yet: push one with `handoff push FILE`.")]
     NoConfig,
+    /// What is stored cannot be audited.
+    #[error("The table cannot be audited: {0}.")]
+    Audit(#[from] audit::AuditError),
     /// A lead triggers nothing.
     #[error("A lead that says `{event}` like this opens no handoff: name a type with --type.")]
     TriggersNothing {

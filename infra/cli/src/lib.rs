@@ -4,6 +4,7 @@
 //! What it was asked for goes to stdout, everything else to stderr.
 
 pub mod absence;
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod demo;
@@ -53,6 +54,8 @@ pub enum Command {
     Replay(replay::Options),
     /// Stores a configuration as the next version, and shows what changes by it
     Push(push::Options),
+    /// Holds what is stored against what the histories say
+    Audit(audit::Options),
     /// Says from when to when a rep is away, or that they are back
     Absence(absence::Options),
     /// Prints a shell's completions

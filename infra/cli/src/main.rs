@@ -1,7 +1,9 @@
 //! The `handoff` command: arguments, telemetry, run.
 
 use clap::Parser;
-use cli::{Arguments, Command, absence, check, completions, demo, due, push, replay, route, up};
+use cli::{
+    Arguments, Command, absence, audit, check, completions, demo, due, push, replay, route, up,
+};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -15,6 +17,7 @@ fn main() -> ExitCode {
         Command::Route(options) => route::run(&options),
         Command::Push(options) => push::run(&options),
         Command::Replay(options) => replay::run(&options),
+        Command::Audit(options) => audit::run(&options),
         Command::Absence(options) => absence::run(&options),
         Command::Completions(options) => completions::run(&options),
     };

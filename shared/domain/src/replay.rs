@@ -64,12 +64,16 @@ pub fn replay(past: &[Past], config: &Config, rules: &Rules) -> Vec<Given> {
     for one in order {
         course.opens(one);
     }
-    // Whoever waits still is asked once more as the last of them ends.
+    // Whoever waits still is asked once more as the last of them ends, however many they are.
     while let Some(Reverse((at, _))) = course.ends.peek() {
         if course.waiting.is_empty() {
             break;
         }
-        course.until(*at);
+        let at = *at;
+        course.until(at);
+        if course.ends.is_empty() {
+            course.asks(at, usize::MAX);
+        }
     }
     let Course { waiting, mut given, .. } = course;
     given.extend(waiting.into_iter().map(|(one, reason)| Given {
@@ -125,8 +129,13 @@ impl<'a> Course<'a> {
             return;
         }
         self.tried_at = Some(at);
+        self.asks(at, TRIED_MAX);
+    }
+
+    /// Asks again for as many of those who wait.
+    fn asks(&mut self, at: DateTime<Utc>, most: usize) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        let rest = waiting.split_off(waiting.len().min(TRIED_MAX));
+        let rest = waiting.split_off(waiting.len().min(most));
         // Who could not be given goes to the end, so that nobody waits behind them for ever.
         self.waiting = rest;
         for (one, _) in waiting {

@@ -9,7 +9,10 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
-use store::{CONFIG_BELIEVED_SECONDS, Store, StoreError};
+use store::{Store, StoreError};
+
+/// How long the answer to "which version is active?" is believed, in seconds.
+const BELIEVED_SECONDS: i64 = 30;
 
 /// A configuration, and its rules once somebody routes by them.
 pub struct Active {
@@ -69,7 +72,7 @@ impl Configs {
     /// `None` before the first push; `Store` when the table does not answer.
     pub async fn active(&self, now: DateTime<Utc>) -> Result<Arc<Active>, ConfigError> {
         let believed = self.cache().active.filter(|(_, asked)| {
-            (*asked..*asked + Duration::seconds(CONFIG_BELIEVED_SECONDS)).contains(&now)
+            (*asked..*asked + Duration::seconds(BELIEVED_SECONDS)).contains(&now)
         });
         let version = match believed {
             Some((version, _)) => version,
@@ -80,6 +83,12 @@ impl Configs {
             }
         };
         self.version(version).await
+    }
+
+    /// Forgets which version is active if that is an older one than somebody knows of.
+    pub fn at_least(&self, version: u64) {
+        let mut cache = self.cache();
+        cache.active = cache.active.filter(|(believed, _)| *believed >= version);
     }
 
     /// Reads one version.

@@ -8,12 +8,9 @@ use crate::{
     lists::Roster,
     transaction::{Guard, Transaction, marked},
 };
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use domain::AttemptId;
 use serde::{Deserialize, Serialize};
-
-/// How long a reader may believe its last answer to "which version is active?", in seconds.
-pub const CONFIG_BELIEVED_SECONDS: i64 = 30;
 
 /// Packed bytes a part holds.
 const PART_BYTES: usize = 350_000;
@@ -32,6 +29,12 @@ pub struct StoredConfig {
     pub version: u64,
     /// The file's text.
     pub text: String,
+}
+
+/// Tells when a version's change is due: long ago, and each at a time of its own.
+fn due_of_version(version: u64) -> DateTime<Utc> {
+    let millis = i64::try_from(version).unwrap_or_default();
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
 impl Store {
@@ -121,9 +124,9 @@ impl Store {
         let condition = match after {
             None => ("attribute_not_exists(pk)", vec![]),
             Some(after) => {
-                // Whoever waits may have somebody, once every function knows of it.
-                let known = now + Duration::seconds(CONFIG_BELIEVED_SECONDS);
-                active.extend(Roster::Config.due(known));
+                // Whoever waits may have somebody now. Each version is due once, whatever the
+                // pusher's clock says.
+                active.extend(Roster::Config.due(due_of_version(version)));
                 ("version = :after", vec![(":after", number(after))])
             }
         };

@@ -44,6 +44,15 @@ pub struct Quarantined {
     pub part: Option<String>,
 }
 
+/// A counter that is put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// What it must be now; 0 where it is not there.
+    pub was: i64,
+    /// What it becomes.
+    pub becomes: i64,
+}
+
 /// What came of claiming a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DigestClaim {
@@ -124,6 +133,46 @@ impl Store {
             values: amounts.iter().map(|(name, amount)| (name.as_str(), number(amount))).collect(),
         };
         transaction.update(self, Guard::Changed, key, change)
+    }
+
+    /// Puts counters of one row right: adds what each lacks, if each is still as it was read.
+    ///
+    /// # Errors
+    /// `Conflict` when any of them has moved.
+    pub async fn correct_rollup(
+        &self,
+        (family, dimension, day): (String, String, NaiveDate),
+        counters: BTreeMap<String, Correction>,
+        attempt: &AttemptId,
+    ) -> Result<(), StoreError> {
+        let place =
+            |index: usize| (format!("#c{index}"), format!(":w{index}"), format!(":a{index}"));
+        let places: Vec<_> = (0..counters.len()).map(place).collect();
+        let terms = |(name, _, added): &(String, String, String)| format!("{name} {added}");
+        let update = format!("ADD {}", places.iter().map(terms).collect::<Vec<_>>().join(", "));
+        let as_read =
+            |((name, was, _), one): (&(String, String, String), &Correction)| match one.was {
+                0 => format!("(attribute_not_exists({name}) OR {name} = {was})"),
+                _ => format!("{name} = {was}"),
+            };
+        let conditions: Vec<String> = places.iter().zip(counters.values()).map(as_read).collect();
+        let condition = conditions.join(" AND ");
+        let mut values = Vec::new();
+        for ((_, was, added), one) in places.iter().zip(counters.values()) {
+            values.push((was.as_str(), number(one.was)));
+            values.push((added.as_str(), number(one.becomes - one.was)));
+        }
+        let names = places.iter().zip(counters.keys());
+        let change = Change {
+            update: &update,
+            condition: Some(&condition),
+            names: names.map(|((short, ..), name)| (short.as_str(), name.as_str())).collect(),
+            values,
+        };
+        let mut transaction = Transaction::new(attempt);
+        let key = keys::rollup(&family, &dimension, day);
+        transaction.update(self, Guard::Changed, &key, change)?;
+        transaction.commit(self).await
     }
 
     /// Reads a dimension's numbers for a range of days, both included.

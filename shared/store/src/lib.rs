@@ -27,12 +27,12 @@ mod seen;
 mod table;
 mod transaction;
 
-pub use configs::{CONFIG_BELIEVED_SECONDS, StoredConfig};
+pub use configs::StoredConfig;
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_of, is_commit_key};
 pub use journeys::{Claim, JourneyHandoff, Observed};
-pub use ledger::{DigestClaim, Fold, Quarantined};
+pub use ledger::{Correction, DigestClaim, Fold, Quarantined};
 pub use lists::{Due, Lead, QueueKey, QueueRow, Roster};
 pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};

@@ -198,15 +198,29 @@ impl Store {
     /// # Errors
     /// `Unavailable` when the table does not answer.
     pub async fn queue(&self, queue: &QueueKey, limit: i32) -> Result<Vec<QueueRow>, StoreError> {
-        let query = Query {
-            index: Some(QUEUE),
-            condition: "queue_key = :queue",
-            values: vec![(":queue", text(queue.to_string()))],
-            limit: Some(limit),
-            ..Query::default()
-        };
-        let (items, _) = self.query_page(query).await?;
-        items.into_iter().map(|item| from_item("queue row", item)).collect()
+        let (mut rows, mut start) = (Vec::new(), None);
+        loop {
+            let left = limit - i32::try_from(rows.len()).unwrap_or(limit);
+            let query = Query {
+                index: Some(QUEUE),
+                condition: "queue_key = :queue",
+                values: vec![(":queue", text(queue.to_string()))],
+                limit: Some(left),
+                start,
+                ..Query::default()
+            };
+            // A page ends also where it is a megabyte long.
+            let (items, next) = self.query_page(query).await?;
+            for item in items {
+                rows.push(from_item("queue row", item)?);
+            }
+            match next {
+                Some(next) if left > 0 && rows.len() < usize::try_from(limit).unwrap_or(0) => {
+                    start = Some(next);
+                }
+                _ => return Ok(rows),
+            }
+        }
     }
 
     /// Counts a whole queue, however long it is.

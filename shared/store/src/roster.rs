@@ -104,7 +104,8 @@ impl Store {
     }
 
     /// Records that a rep is away from an instant to another, or with `None` that they are here;
-    /// with it, that whoever waits is to be asked for again.
+    /// where they are there sooner by it than they were to be, also that whoever waits is to be
+    /// asked for again.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer.
@@ -114,24 +115,36 @@ impl Store {
         away: Option<(DateTime<Utc>, DateTime<Utc>)>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        const ASK: &str = "due_shard = :shard, due_at = :now";
-        let due = Roster::Rep(rep.clone());
+        let row = self.reps(std::slice::from_ref(rep)).await?.remove(rep).unwrap_or_default();
+        let known = row.absent_from.zip(row.absent_to);
+        let away = away.map(|(from, to)| (from.timestamp_millis(), to.timestamp_millis()));
+        let is_there_sooner = known.is_some_and(|(from, to)| {
+            to > now.timestamp_millis() && away.is_none_or(|new| new.0 > from || new.1 < to)
+        });
+        let mut sets = Vec::new();
         let mut request = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key_item(&keys::rep(rep))))
-            .expression_attribute_values(":shard", text(due.shard()))
-            .expression_attribute_values(":now", number(now.timestamp_millis()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        request = match away {
-            Some((from, to)) => request
-                .update_expression(format!("SET absent_from = :from, absent_to = :to, {ASK}"))
-                .expression_attribute_values(":from", number(from.timestamp_millis()))
-                .expression_attribute_values(":to", number(to.timestamp_millis())),
-            None => request.update_expression(format!("SET {ASK} REMOVE absent_from, absent_to")),
-        };
-        let answer = request.send().await.map_err(StoreError::of)?;
+        if let Some((from, to)) = away {
+            sets.push("absent_from = :from, absent_to = :to");
+            request = request
+                .expression_attribute_values(":from", number(from))
+                .expression_attribute_values(":to", number(to));
+        }
+        if is_there_sooner {
+            sets.push("due_shard = :shard, due_at = :now");
+            request = request
+                .expression_attribute_values(":shard", text(Roster::Rep(rep.clone()).shard()))
+                .expression_attribute_values(":now", number(now.timestamp_millis()));
+        }
+        let set = (!sets.is_empty()).then(|| format!("SET {}", sets.join(", ")));
+        let gone = away.is_none().then(|| "REMOVE absent_from, absent_to".to_owned());
+        let update: Vec<String> = set.into_iter().chain(gone).collect();
+        let answer = request.update_expression(update.join(" ")).send().await;
+        let answer = answer.map_err(StoreError::of)?;
         self.meter.write_of("UpdateItem", answer.consumed_capacity.as_slice());
         Ok(())
     }

@@ -8,7 +8,7 @@ use domain::{
     AttemptId, Change, Handoff, HandoffId, PersonId, Stage,
     routing::{Candidate, Daily},
 };
-use store::{CONFIG_BELIEVED_SECONDS, Due, RepRow, Roster, Store, StoreError, Stored};
+use store::{Due, RepRow, Roster, Store, StoreError, Stored};
 
 /// Takes a turn until it is taken or there is no place; tells whether it was.
 async fn take_turn(store: Store, id: HandoffId, rep: &'static str, capacity: u32) -> bool {
@@ -176,25 +176,36 @@ async fn an_absence_is_kept_beside_the_count() {
 async fn a_changed_roster_is_due_until_whoever_waits_was_asked_for() {
     let (store, _parts) = fresh().await;
     let amara = Roster::Rep("amara".into());
-    store.set_absence(&"amara".into(), Some((at(10), at(20))), at(1)).await.unwrap();
-    assert_eq!(all_due(&store, at(5)).await, [Due::Roster(amara.clone(), at(1))]);
-    store.set_absence(&"amara".into(), None, at(2)).await.unwrap();
-    store.roster_seen(&amara, at(1)).await.unwrap();
-    let later = Due::Roster(amara.clone(), at(2));
+    let away = async |from, to, now| {
+        let away = Some((at(from), at(to)));
+        store.set_absence(&"amara".into(), away, at(now)).await.unwrap();
+    };
+    away(10, 20, 1).await;
+    away(5, 30, 1).await;
+    assert_eq!(all_due(&store, at(5)).await, [], "who goes away frees nobody");
+    away(5, 25, 2).await;
+    assert_eq!(all_due(&store, at(5)).await, [Due::Roster(amara.clone(), at(2))]);
+    store.set_absence(&"amara".into(), None, at(3)).await.unwrap();
+    store.roster_seen(&amara, at(2)).await.unwrap();
+    let later = Due::Roster(amara.clone(), at(3));
     assert_eq!(all_due(&store, at(5)).await, [later], "what changed since is still to be asked");
     for _ in 0..2 {
-        store.roster_seen(&amara, at(2)).await.unwrap();
+        store.roster_seen(&amara, at(3)).await.unwrap();
         assert_eq!(all_due(&store, at(5)).await, []);
     }
     let attempt = |name: &str| AttemptId(name.to_owned());
     store.push_config("one", None, &attempt("a"), at(3)).await.unwrap();
     assert_eq!(all_due(&store, at(5)).await, [], "nobody waits before the first");
     store.push_config("two", Some(1), &attempt("b"), at(4)).await.unwrap();
-    let known = at(4 + CONFIG_BELIEVED_SECONDS);
-    assert_eq!(all_due(&store, at(60)).await, [Due::Roster(Roster::Config, known)]);
-    store.roster_seen(&Roster::Config, known).await.unwrap();
+    let due = all_due(&store, at(0)).await;
+    assert!(matches!(&due[..], [Due::Roster(Roster::Config, at)] if at.timestamp_millis() == 2));
+    store.push_config("three", Some(2), &attempt("c"), at(5)).await.unwrap();
+    store.roster_seen(&Roster::Config, due[0].at()).await.unwrap();
+    let later = all_due(&store, at(0)).await;
+    assert_eq!(later.len(), 1, "the third version is still to be asked for");
+    store.roster_seen(&Roster::Config, later[0].at()).await.unwrap();
     assert_eq!(all_due(&store, at(60)).await, []);
-    assert_eq!(store.active_version().await.unwrap(), Some(2));
+    assert_eq!(store.active_version().await.unwrap(), Some(3));
 }
 
 #[tokio::test]

@@ -47,7 +47,17 @@ impl fmt::Display for Problem {
 }
 
 /// The kinds of problem that leave nothing unread.
-const SOFT: [&str; 3] = ["unknown-table", "covered-row", "same-row"];
+const SOFT: [&str; 9] = [
+    "unknown-table",
+    "covered-row",
+    "same-row",
+    "no-rows",
+    "overlapping-hours",
+    "empty-week",
+    "empty-extra",
+    "twice-extra",
+    "long-closure",
+];
 
 const SECTIONS: [&str; 10] = [
     "organisation",

@@ -91,3 +91,59 @@ fn who_finds_no_place_waits_until_one_is_free_and_is_told_when_none_ever_is() {
     assert_eq!(said.unrouted.1, BTreeMap::from([(reason, 6)]));
     assert_eq!(said.missed.1, 6.0, "what nobody has is missed");
 }
+
+/// As many hot leads as said, opened one after another from a minute on; done a while after the
+/// first one opened, or never.
+fn import(name: &str, (from, count): (i64, i64), country: &str, done: Option<i64>) -> Vec<Past> {
+    let lead = |number: i64| {
+        let mut one = past(1).remove(0);
+        one.handoff.id = format!("{name}{number:04}").as_str().into();
+        one.handoff.opened_at = at(from) + Duration::seconds(number);
+        one.handoff.closed_at = done.map(at);
+        let said = [("country".to_owned(), country.into())].into();
+        one.package.put(said, "crm", at(0));
+        one
+    };
+    (0..count).map(lead).collect()
+}
+
+fn without_an_owner(given: &[Given]) -> Vec<&str> {
+    let without = given.iter().filter(|one| one.owner.is_none());
+    without.map(|one| one.handoff.as_str()).collect()
+}
+
+#[test]
+fn everybody_of_an_import_has_a_turn_in_the_end_however_many_wait() {
+    let narrow = sample("capacity = 40", "capacity = 1");
+    let given = through(&import("h", (0, 300), "GB", Some(60)), &narrow);
+    assert!(without_an_owner(&given).is_empty());
+    let waited = given.iter().filter(|one| one.waited > Duration::zero()).count();
+    assert_eq!(waited, 298, "two had a place at once");
+}
+
+#[test]
+fn a_place_that_becomes_free_last_is_given_to_whoever_waits_behind_hundreds_who_cannot_have_it() {
+    // Nobody in Europe takes any, and one in America takes one.
+    let mut config = sample("capacity = 40", "capacity = 0");
+    config.people.get_mut("carla").unwrap().capacity = Some(1);
+    for behind in [10, 199, 200, 250, 500] {
+        let first = import("first", (0, 1), "US", Some(120));
+        let hopeless = import("hopeless", (1, behind), "GB", None);
+        let waits = import("waits", (20, 1), "US", None);
+        let given = through(&[first, hopeless, waits].concat(), &config);
+        let nobodys = without_an_owner(&given);
+        assert_eq!(nobodys.len() as i64, behind);
+        assert!(nobodys.iter().all(|id| id.starts_with("hopeless")), "{behind} before it");
+        let last = given.iter().find(|one| one.handoff.as_str() == "waits0000").unwrap();
+        assert_eq!(last.waited, at(120) - at(20), "behind {behind}");
+    }
+}
+
+#[test]
+fn many_places_that_become_free_at_once_go_to_as_many_who_wait() {
+    let config = sample("capacity = 40", "capacity = 125");
+    let (held, wait) =
+        (import("held", (0, 250), "GB", Some(60)), import("wait", (10, 250), "GB", None));
+    let given = through(&[held, wait].concat(), &config);
+    assert!(without_an_owner(&given).is_empty(), "{:?}", without_an_owner(&given));
+}

@@ -35,6 +35,10 @@ pub fn why_not(asking: Asking<'_>, trace: &Trace, rep: &PersonId) -> Vec<String>
             false => vec![format!("{by} gave it by hand and would have to have chosen {name}.")],
         };
     }
+    let stepped_in = trace.otherwise.as_deref() == Some("manager");
+    if stepped_in && config.role(trace.pool.as_ref(), "manager") == Some(rep) {
+        return Vec::new();
+    }
     let was_asked = trace.pool.as_ref().is_some_and(is_of);
     let tried = trace.tried.iter().find(|tried| is_of(&tried.pool) && !was_asked);
     if let Some(tried) = tried {

@@ -1,5 +1,7 @@
 //! Ways through the sample organisation's pools, and what would have had to differ.
 
+mod proof;
+
 use super::*;
 use crate::{
     config,
@@ -372,4 +374,32 @@ fn a_trace_tells_how_many_rules_before_those_it_names_did_not_hold() {
     let trace = case.way().trace;
     assert_eq!((trace.failed.len(), trace.more_failed), (12, 19));
     assert_eq!(trace.document()["more_failed"], 19);
+}
+
+#[test]
+fn a_stored_rule_that_a_later_lint_refuses_holds_for_nobody_and_the_others_go_on() {
+    let rule = "[[rules]]\nname = \"Inbound, Americas\"\n";
+    let broken = "[[rules]]\nname = \"Broken\"\nwhen = [\"lead.country ==\"]\npool = \"cs\"\n\n\
+                  [[rules]]\nname = \"Unheard of\"\nwhen = [\"leed.country == 'GB'\"]\n\
+                  pool = \"cs\"\n\n[[rules]]\nname = \"No pool\"\ntypes = [\"mql\"]\n\
+                  pool = \"nowhere\"\n\n";
+    let members = "{ rep = \"amara\" }";
+    let text = SAMPLE.replacen(rule, &format!("{broken}{rule}"), 1).replacen(
+        members,
+        &format!("{{ rep = \"ghost\" }}, {members}"),
+        1,
+    );
+    assert!(config::load(&text).is_err(), "a lint refuses it");
+    let stored = config::load_stored(&text).unwrap();
+    let way = Case::of(stored.clone()).way();
+    assert_eq!(way.owner, Some(("amara".into(), "sdr_emea".into())));
+    let failed: Vec<&str> = way.trace.failed.iter().map(|one| one.rule.as_str()).collect();
+    assert_eq!(failed, ["Broken", "Unheard of", "Inbound, Americas"]);
+    assert!(way.trace.failed[..2].iter().all(|one| one.clause.error.is_some()), "{failed:?}");
+    let ghost = way.trace.candidates.iter().find(|one| one.rep.as_str() == "ghost").unwrap();
+    assert_eq!(ghost.passed_over, Some(PassedOver::Inactive));
+    let mut mql = Case::of(stored);
+    mql.handoff.kind = "mql".into();
+    let way = mql.way();
+    assert_eq!((way.owner, way.reason.as_str()), (None, "there is no pool nowhere any more"));
 }

@@ -205,3 +205,23 @@ fn who_was_left_out_of_a_long_list_is_no_nearer_to_their_turn_than_its_last() {
     assert!(!case.way().trace.candidates.iter().any(|one| one.rep.as_str() == "r29"));
     case.check("r29", &["Amara Okafor was next in turn: Rep 29 would have to have had 2 fewer."]);
 }
+
+#[test]
+fn a_manager_who_stepped_in_got_it_though_they_had_no_turn_left_as_a_rep() {
+    // Priya answers for Europe, and is a rep of the pool that is asked before her.
+    let members = "members = [{ rep = \"carla\" }, { rep = \"dev\" }]";
+    let case = Case::of(&[
+        (EMEA, &format!("{EMEA}otherwise = [\"pool:sdr_americas\", \"manager\"]\n")),
+        (members, "members = [{ rep = \"dev\" }, { rep = \"priya\" }]"),
+        ("name = \"Priya Nair\"\n", "name = \"Priya Nair\"\ncapacity = 9\ncapacity_per_day = 1\n"),
+    ]);
+    let full = || Place { open: 40, ..Place::default() };
+    let enough = Place { taken: Some((monday().date_naive(), 1)), ..Place::default() };
+    let case = ["amara", "ben", "dev"].into_iter().fold(case, |case, rep| case.with(rep, full()));
+    let case = case.with("priya", enough);
+    assert_eq!(case.way().owner, Some(("priya".into(), "sdr_emea".into())));
+    assert!(case.why_not("priya").is_empty(), "{:?}", case.why_not("priya"));
+    let dev = "This would have to be otherwise: nobody in SDR Americas can take it: 1 at capacity, 1 \
+               had enough today.";
+    assert_eq!(case.why_not("dev"), [dev]);
+}
