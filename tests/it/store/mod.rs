@@ -15,7 +15,7 @@ mod names;
 mod opening;
 mod own_writes;
 mod receipts;
-mod shapes;
+pub(crate) mod shapes;
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use store::StoreError;
 
 /// Looks at rows as no method of the store does.
-fn raw(parts: &Parts) -> Client {
+pub(crate) fn raw(parts: &Parts) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))

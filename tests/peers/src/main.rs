@@ -27,8 +27,13 @@ const SECONDS_MOST: f64 = 10.0;
 /// for whatever else the machine does only ever adds to it.
 const ROUNDS_MOST: usize = 5;
 const ROUNDS_SECONDS: f64 = 3.0;
-/// The instructions that an untraced choice of ours may take, by the number of rules.
-const BUDGETS: [(usize, f64); 2] = [(500, 10_000.0), (5_000, 20_000.0)];
+/// The instructions that a choice of ours may take, by the number of rules.
+const BUDGETS: [(&str, usize, f64); 4] = [
+    (OURS, 500, 25_000.0),
+    (OURS, 5_000, 35_000.0),
+    (UNTRACED, 500, 10_000.0),
+    (UNTRACED, 5_000, 20_000.0),
+];
 /// Leads that are prepared at a time: what a lead is made from is as near as where it just came in.
 const BLOCK: usize = 1_000;
 
@@ -236,8 +241,8 @@ impl Row<'_> {
             format!("{name}, {count} rules, lead {place}: ours {ours:?}, theirs {theirs:?}")
         });
         let mut wrong: Vec<String> = shown.collect();
-        let budget = BUDGETS.iter().find(|(rules, _)| rules == count).filter(|_| *name == UNTRACED);
-        if let (Some((_, most)), Some(took)) = (budget, instructions)
+        let budget = BUDGETS.iter().find(|(engine, rules, _)| engine == name && rules == count);
+        if let (Some((_, _, most)), Some(took)) = (budget, instructions)
             && took > most
         {
             wrong.push(format!("choosing among {count} rules takes more than {most} instructions"));

@@ -138,3 +138,20 @@ fn a_number_that_nobody_can_recount_is_found_by_its_name() {
     assert!(said.contains(&("breached.respond", 2, 1)), "{said:?}");
     assert!(said.contains(&("made_up", 3, 0)), "{said:?}");
 }
+
+#[test]
+fn the_mail_says_what_was_found_in_72_columns() {
+    let one = |number: usize| Finding {
+        code: "open-count",
+        about: format!("rep{number}"),
+        said: "12 handoffs are theirs, and 13 are counted, which takes a second line.".to_owned(),
+    };
+    let findings: Vec<Finding> = (0..25).map(one).collect();
+    let (to, mail) = mail(&findings, &config());
+    let to: Vec<_> = to.iter().map(|person| person.as_str()).collect();
+    assert_eq!(to, ["grace", "priya"]);
+    assert_eq!(mail.subject, "Audit: 25 things are stored that are not so - Northwind Analytics");
+    assert!(mail.body.starts_with("http://127.0.0.1:8787/dashboard\n"), "{}", mail.body);
+    assert!(mail.body.contains("- and 5 more\n"), "{}", mail.body);
+    assert!(mail.body.lines().all(|line| line.chars().count() <= 72), "{}", mail.body);
+}

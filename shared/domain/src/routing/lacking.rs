@@ -7,7 +7,7 @@
 use super::{
     place::{Places, Wanted},
     rotation::{choose, turn},
-    rules::{Match, skill_of},
+    rules::{Won, skill_of},
     trace::{PassedOver, RuleFailed},
     way::{Asking, Unread, route},
 };
@@ -68,31 +68,31 @@ fn asked<'a>(
 ) -> (Option<PoolId>, BTreeSet<String>, impl Fn(&PersonId) -> Vec<String> + 'a) {
     let Asking { handoff, package, config, rules, now } = asking;
     let request = handoff.routing.as_ref().and_then(|routing| routing.pool.clone());
-    let matching = rules.matching(config, handoff, package, now);
-    let skills = match (&request, &matching.won) {
+    let won = rules.first(config, (handoff, package), now);
+    let skills = match (&request, &won) {
         (None, Some(won)) => won.skills.clone(),
         _ => BTreeSet::new(),
     };
-    let pool = request.clone().or(matching.won.as_ref().map(|won| won.pool.clone()));
+    let pool = request.clone().or(won.as_ref().map(|won| won.pool.clone()));
     let say = move |rep: &PersonId| match &request {
         Some(pool) => {
             let pool = config.pools.get(pool).map_or(pool.as_str(), |pool| pool.name.as_str());
             vec![format!("It would have to be asked for in another pool than {pool}.")]
         }
-        None => of_the_rules(asking, &matching, rep),
+        None => of_the_rules(asking, won.as_ref(), rep),
     };
     (pool, skills, say)
 }
 
 /// Says which rules name a pool of theirs, and why each was not the one.
-fn of_the_rules(asking: Asking<'_>, matching: &Match, rep: &PersonId) -> Vec<String> {
+fn of_the_rules(asking: Asking<'_>, won: Option<&Won>, rep: &PersonId) -> Vec<String> {
     let Asking { handoff, package, config, rules: compiled, now } = asking;
     let for_type =
         |types: &[crate::ids::TypeKey]| types.is_empty() || types.contains(&handoff.kind);
     let theirs = |pool: &PoolId| config.pools_of(rep).any(|known| known == pool);
     let rules = config.rules.iter().enumerate();
     let rules = rules.filter(|(_, rule)| for_type(&rule.types) && theirs(&rule.pool));
-    let winner = matching.won.as_ref().map(|won| won.rule.as_str());
+    let winner = won.map(|won| won.rule.as_str());
     let sentence = |(position, rule): (usize, &crate::config::Rule)| {
         let failed = compiled.failing(position, config, (handoff, package), now);
         match (failed, winner) {

@@ -58,6 +58,37 @@ fn comparison() -> impl Strategy<Value = String> {
         1 => prop::sample::select(vec![
             "true",
             "false",
+            "lead.score >= 5.0",
+            "lead.score >= 5u",
+            "lead.score == -3",
+            "lead.score > -0",
+            "lead.score == '7'",
+            "lead.country == 'D\\u0045'",
+            "lead.country == r'DE'",
+            "lead.country == b'DE'",
+            "lead.country == null",
+            "lead.country in ['DE', null]",
+            "lead.odd == true",
+            "lead.odd in [true, 'DE']",
+            "lead.country == 'ü'",
+            "lead.score == -9223372036854775808",
+            "lead.score > 9223372036854775807",
+            "lead['score'] >= 0x5",
+            "account['country'] == 'DE'",
+            ".lead.country == 'DE'",
+            "(lead).country == 'DE'",
+            "[1].exists(lead, lead == 1)",
+            "account['employees'] in [5, 7]",
+            "lead.score == true",
+            "lead.email_domain in ['b.example', 'B.EXAMPLE']",
+            "handoff['score'] == 0",
+            "handoff.score == handoff.heat",
+            "(lead.country == 'DE') == true",
+            "lead.?country == 'DE'",
+            "'DE' in lead.odd",
+            "dyn(lead.country) == 'DE'",
+            "lead.country == lead.language",
+            "lead.odd.country == 'DE'",
             "has(lead.odd)",
             "has(lead.nobody) && lead.nobody == 'x'",
             "1 / 0 == 1",
@@ -70,16 +101,14 @@ fn comparison() -> impl Strategy<Value = String> {
 }
 
 fn clause() -> impl Strategy<Value = String> {
-    let both = |operator: &'static str| {
-        (comparison(), comparison())
-            .prop_map(move |(one, other)| format!("{one} {operator} {other}"))
-    };
-    prop_oneof![
-        6 => comparison(),
-        1 => both("&&"),
-        1 => both("||"),
-        1 => comparison().prop_map(|one| format!("!({one})")),
-    ]
+    comparison().prop_recursive(3, 8, 2, |inner| {
+        let two = || (inner.clone(), inner.clone());
+        prop_oneof![
+            3 => two().prop_map(|(one, other)| format!("({one}) && ({other})")),
+            3 => two().prop_map(|(one, other)| format!("({one}) || ({other})")),
+            1 => inner.clone().prop_map(|one| format!("!({one})")),
+        ]
+    })
 }
 
 fn some_rule() -> impl Strategy<Value = Rule> {
@@ -104,6 +133,14 @@ fn some_rules() -> impl Strategy<Value = Vec<Rule>> {
 fn some_lead() -> impl Strategy<Value = Package> {
     let value = prop::sample::select(vec![
         Json::Null,
+        "".into(),
+        "ü".into(),
+        "-3".into(),
+        " 7".into(),
+        "9223372036854775807".into(),
+        i64::MIN.into(),
+        5.0.into(),
+        json!([]),
         "DE".into(),
         "SE".into(),
         "sv".into(),

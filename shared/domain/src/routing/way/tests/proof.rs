@@ -207,8 +207,17 @@ fn some_place() -> impl Strategy<Value = Place> {
     let position = prop_oneof![Just(0), 0..5_000_000u64, Just(u64::MAX / 4)];
     let floor = prop_oneof![Just(0), 0..5_000_000u64];
     let open = prop_oneof![9 => 0..4u32, 1 => Just(u32::MAX)];
-    (open, prop::option::weighted(0.2, away), prop::option::of(taken), position, floor).prop_map(
-        |(open, away, taken, position, floor)| Place { open, away, taken, position, floor },
+    let owed = prop_oneof![Just(0), 0..5_000_000u64];
+    let away = prop::option::weighted(0.2, away);
+    (open, away, prop::option::of(taken), position, floor, owed).prop_map(
+        |(open, away, taken, position, floor, owed)| Place {
+            open,
+            away,
+            taken,
+            position,
+            floor,
+            owed,
+        },
     )
 }
 
