@@ -9,16 +9,18 @@
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
-    Actor, AttemptId, Config, Facts, HandoffId, PersonId, PoolId, Refusal, decide,
-    routing::{Asking, Place, Places, Unread, Way, route},
+    Actor, AttemptId, Config, Facts, Handoff, HandoffId, Package, PersonId, PoolId, Refusal,
+    decide,
+    routing::{Asking, Forecast, Place, Unread, Way},
 };
 use runtime::{Clock, Configs, Ids, configs::ConfigError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{By, QueueKey, Store, StoreError, Write};
+use store::{By, QueueKey, Store, StoreError, Stored, Write};
 
-/// How often a lost race is decided again before the queue is asked to bring it back later.
-const TRIES: usize = 12;
+/// How often a lost race is decided again before the queue is asked to bring it back later: more
+/// often than another batch has handoffs, for it wins while its places are as it foresaw.
+const TRIES: usize = 30;
 
 /// Gives handoffs owners.
 #[derive(Clone)]
@@ -51,6 +53,14 @@ const LOOKED_AT: i32 = 100;
 
 /// How many of them are asked for again: more would take the time of who comes next.
 const WAITING_MAX: usize = 10;
+
+/// What was read for a whole batch: many leads at once are for the same few reps, and each commit
+/// says how they stand after it. A commit that is refused says that it is not so any more.
+#[derive(Default)]
+struct Seen {
+    handoffs: BTreeMap<HandoffId, (Stored<Handoff>, Stored<Package>)>,
+    forecast: Forecast,
+}
 
 /// The events by which a rep has a place more than before.
 pub const FREES_A_PLACE: [&str; 5] = [
@@ -127,9 +137,13 @@ impl Router {
         let frees = |read: &Result<Event, _>| matches!(read, Ok(event) if event.frees_a_place());
         let (freed, asking): (Vec<_>, Vec<_>) = events.partition(|(event, _)| frees(event));
         // Who has nobody yet comes before who might be given a place that became free.
+        let ids = asking
+            .iter()
+            .filter_map(|(event, _)| Some(event.as_ref().ok()?.detail.handoff.clone()));
+        let mut seen = Box::pin(self.look(ids.collect())).await;
         for (event, message) in asking {
             // Boxed: the future of a whole routing is deep, and it is one allocation a message.
-            if let Err(error) = Box::pin(self.take(event)).await {
+            if let Err(error) = Box::pin(self.take(event, &mut seen)).await {
                 tracing::warn!(%error, "not routed yet");
                 response.add_failure(message.message_id.unwrap_or_default());
             }
@@ -143,10 +157,22 @@ impl Router {
         response
     }
 
-    async fn take(&self, event: Result<Event, serde_json::Error>) -> Result<(), RouteError> {
+    /// Reads a batch's handoffs together. What that does not find is read on its own.
+    async fn look(&self, ids: BTreeSet<HandoffId>) -> Seen {
+        let ids: Vec<HandoffId> = ids.into_iter().collect();
+        let read = self.store.handoffs(&ids).await.unwrap_or_default();
+        let handoffs = read.into_iter().map(|read| (read.0.id.clone(), read)).collect();
+        Seen { handoffs, forecast: Forecast::default() }
+    }
+
+    async fn take(
+        &self,
+        event: Result<Event, serde_json::Error>,
+        seen: &mut Seen,
+    ) -> Result<(), RouteError> {
         let event = event?;
         self.configs.at_least(event.detail.config);
-        match self.route(&event.detail.handoff, &event.cause()).await {
+        match self.give(&event.detail.handoff, &event.cause(), seen).await {
             // What the sweep saw waiting in the index may be gone by now.
             Err(RouteError::Store(StoreError::Missing { .. }))
                 if event.detail.because.is_some() =>
@@ -170,8 +196,10 @@ impl Router {
         // The index may be a moment old, and one that is no longer there asks for nobody.
         let waiting = self.store.queue(&QueueKey::Unrouted, LOOKED_AT).await?;
         let waiting = waiting.into_iter().filter(|row| teams.contains(row.to.as_str()));
-        for row in waiting.take(WAITING_MAX) {
-            match self.route(&row.id, &first.cause()).await {
+        let waiting: Vec<_> = waiting.take(WAITING_MAX).collect();
+        let mut seen = self.look(waiting.iter().map(|row| row.id.clone()).collect()).await;
+        for row in waiting {
+            match self.give(&row.id, &first.cause(), &mut seen).await {
                 Err(RouteError::Store(StoreError::Missing { .. })) => {}
                 result => result?,
             }
@@ -184,10 +212,17 @@ impl Router {
     /// # Errors
     /// When the table does not answer, or the handoff kept changing: try again later.
     pub async fn route(&self, id: &HandoffId, cause: &str) -> Result<(), RouteError> {
+        self.give(id, cause, &mut Seen::default()).await
+    }
+
+    async fn give(&self, id: &HandoffId, cause: &str, seen: &mut Seen) -> Result<(), RouteError> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let active = self.configs.active(now).await?;
-            let (handoff, package) = self.store.handoff_and_package(id).await?;
+            let (handoff, package) = match seen.handoffs.remove(id) {
+                Some(read) => read,
+                None => self.store.handoff_and_package(id).await?,
+            };
             if handoff.routing.is_none() {
                 return Ok(());
             }
@@ -201,13 +236,18 @@ impl Router {
                 rules: active.rules(),
                 now,
             };
-            let way = self.way(asking).await?;
+            let way = self.way(asking, &mut seen.forecast).await?;
             let (taken, at_most) = (way.taken.clone(), way.at_most);
 
             let changes = match decide(&handoff, way.command(), facts, now) {
                 Ok(changes) => changes,
-                Err(Refusal::Nothing | Refusal::Stage { .. }) => return Ok(()),
+                Err(Refusal::Nothing | Refusal::Stage { .. }) => {
+                    // The way was not gone.
+                    seen.forecast = Forecast::default();
+                    return Ok(());
+                }
                 Err(refusal) => {
+                    seen.forecast = Forecast::default();
                     tracing::error!(handoff = %id, %refusal, "a routing decision was refused");
                     return Ok(());
                 }
@@ -223,22 +263,28 @@ impl Router {
             }
             match self.store.commit(write).await {
                 Ok(_) => return Ok(()),
-                Err(StoreError::Conflict | StoreError::Full(_)) => {}
-                Err(error) => return Err(error.into()),
+                // Somebody was faster: what was read is read again.
+                Err(StoreError::Conflict | StoreError::Full(_)) => {
+                    seen.forecast = Forecast::default();
+                }
+                Err(error) => {
+                    seen.forecast = Forecast::default();
+                    return Err(error.into());
+                }
             }
         }
         Err(RouteError::Busy(id.clone()))
     }
 
-    /// Finds the way of a handoff, reading the places of a pool when they are asked for.
-    async fn way(&self, asking: Asking<'_>) -> Result<Way, RouteError> {
-        let mut places = Places::new();
+    /// Finds the way of a handoff, reading the places of a pool when they are asked for; those of
+    /// the batch so far are known, and moved by it.
+    async fn way(&self, asking: Asking<'_>, forecast: &mut Forecast) -> Result<Way, RouteError> {
         loop {
-            match route(asking, &places) {
+            match forecast.next(asking) {
                 Ok(way) => return Ok(way),
                 Err(Unread(pool)) => {
                     let read = self.places(&pool, asking.config).await?;
-                    places.insert(pool, read);
+                    forecast.read(pool, read);
                 }
             }
         }

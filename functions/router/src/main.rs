@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let configs = Configs::new(store.clone());
     let router = Router::new(store, configs, Clock::system(), Ids::random());
     run(service_fn(|event: LambdaEvent<_>| async {
-        Ok::<_, Error>(router.handle(event.payload).await)
+        Ok::<_, Error>(Box::pin(router.handle(event.payload)).await)
     }))
     .await
 }

@@ -25,6 +25,9 @@ const STREAM_RETRY: TimeDelta = TimeDelta::seconds(1);
 /// How many messages a function gets at once.
 const QUEUE_BATCH: usize = 10;
 
+/// How many batches of a queue are out at once: as the template says of both.
+const QUEUE_ABREAST: usize = 2;
+
 /// How long a message that was taken is hidden: a failed one comes again after that.
 const VISIBILITY: TimeDelta = TimeDelta::seconds(30);
 
@@ -54,6 +57,8 @@ pub(crate) struct Deliveries {
     lanes: Vec<Lane>,
     /// When each queue is looked at next.
     polls: BTreeMap<String, DateTime<Utc>>,
+    /// How many batches of each are out.
+    out: BTreeMap<String, usize>,
     scanned: i64,
     last_commit: i64,
     trimmed: i64,
@@ -82,9 +87,9 @@ impl Deliveries {
             agenda.push(due.max(now), Delivery::Schedule { index, due, tries: 0 });
         }
         let scanned = lanes.iter().map(|lane| lane.position).min().unwrap_or(0);
-        let polls = BTreeMap::new();
+        let (polls, out) = (BTreeMap::new(), BTreeMap::new());
         let (last_commit, trimmed) = (0, scanned);
-        Ok(Self { stream, ledger, schedules, lanes, polls, scanned, last_commit, trimmed })
+        Ok(Self { stream, ledger, schedules, lanes, polls, out, scanned, last_commit, trimmed })
     }
 
     /// Looks for new records and messages, and puts their deliveries on the agenda.
@@ -104,6 +109,9 @@ impl Deliveries {
         }
         for (queue, at) in self.ledger.waiting()? {
             let at = at.max(now);
+            if self.out.get(&queue).is_some_and(|out| *out >= QUEUE_ABREAST) {
+                continue;
+            }
             if self.polls.get(&queue).is_none_or(|&poll| poll > at) {
                 self.polls.insert(queue.clone(), at);
                 agenda.push(at, Delivery::Queue(queue));
@@ -227,7 +235,11 @@ impl Deliveries {
         let (spent, messages): (Vec<_>, Vec<_>) =
             taken.into_iter().partition(|message| message.tries > QUEUE_TRIES);
         self.settle_queue(&queue, &[], &spent, "its function never returned", now)?;
-        Ok((!messages.is_empty()).then_some(Job::Queue { queue, messages }))
+        if messages.is_empty() {
+            return Ok(None);
+        }
+        *self.out.entry(queue.clone()).or_default() += 1;
+        Ok(Some(Job::Queue { queue, messages }))
     }
 
     fn finish_queue(
@@ -237,6 +249,9 @@ impl Deliveries {
         verdict: &Verdict,
         now: DateTime<Utc>,
     ) -> Result<(), StateError> {
+        if let Some(out) = self.out.get_mut(queue) {
+            *out = out.saturating_sub(1);
+        }
         let (failed, reason) = match verdict {
             Verdict::Handled { failed } => {
                 (failed.as_slice(), "its function reported it as failed")
