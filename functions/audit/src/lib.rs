@@ -182,7 +182,7 @@ impl Audit {
     ) -> Result<(), AuditError> {
         for some in ids.chunks(100) {
             let states = self.store.states(some).await?;
-            let read = some.to_vec().into_iter().map(|id| {
+            let read = some.iter().cloned().map(|id| {
                 let store = self.store.clone();
                 async move { store.history(&id).await }
             });
