@@ -141,10 +141,15 @@ impl Audit {
                 break;
             }
             let again = self.once(days).await?;
-            // Only what is found twice is so: the rest was on its way.
+            // Only what is found every time is so: the rest was on its way, and a number that is
+            // on its way must not be put right.
+            let Report { findings, differing, .. } = report;
             report = Report {
-                findings: intersection(report.findings, &again.findings),
-                differing: again.differing.clone(),
+                findings: intersection(findings, &again.findings),
+                differing: differing
+                    .into_iter()
+                    .filter(|one| again.differing.contains(one))
+                    .collect(),
                 ..again
             };
         }
@@ -155,8 +160,7 @@ impl Audit {
         let now = self.clock.now();
         let active = self.configs.active(now).await?;
         let config = &active.config;
-        let mut reading =
-            Reading { config, now, report: Report::default(), ..Reading::new(config) };
+        let mut reading = Reading::new(config, now);
         let first = self.store.first_config_at().await?.map(|at| config.day_of(at));
         reading.report.is_whole = first.is_some_and(|first| from <= first);
         // The table's days are UTC, the organisation's are not.
@@ -295,11 +299,11 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(config: &'a Config) -> Self {
+    fn new(config: &'a Config, now: DateTime<Utc>) -> Self {
         let takes = config.people.iter().filter(|(_, person)| person.capacity.is_some());
         Self {
             config,
-            now: DateTime::UNIX_EPOCH,
+            now,
             report: Report::default(),
             recount: Recount::default(),
             reps: takes.map(|(rep, _)| rep.clone()).collect(),

@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         true => output::document(&told.document())?,
         false => output::say(&told.text())?,
     }
-    let left = told.report.findings.len() - told.corrected;
+    let left = told.report.findings.len().saturating_sub(told.corrected);
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
