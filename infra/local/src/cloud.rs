@@ -14,6 +14,7 @@ use runtime::clock::{Hand, Sleeper, Turn};
 
 use crate::agenda::Agenda;
 use crate::deliveries::{Deliveries, Delivery};
+use crate::fate::Fate;
 use crate::functions::Functions;
 use crate::job::{Job, Verdict};
 use crate::ledger::DeadLetter;
@@ -32,7 +33,8 @@ const SETTLES_UNTIL: TimeDelta = TimeDelta::hours(1);
 /// The local cloud, cranked by hand.
 pub struct Cloud {
     // Invocations that sleep are dropped before what they talk to.
-    parked: BTreeMap<Sleeper, Invocation>,
+    parked: BTreeMap<u64, Parked>,
+    turns: u64,
     agenda: Agenda<Due>,
     deliveries: Deliveries,
     functions: Functions,
@@ -58,7 +60,14 @@ pub struct Pending {
 enum Due {
     Delivery(Delivery),
     Post(Ticket, Box<http::Request<Bytes>>),
-    Wake(Sleeper),
+    /// A sleeper, and under which number its invocation is parked.
+    Wake(Sleeper, u64),
+}
+
+/// An invocation that sleeps, and where.
+struct Parked {
+    invocation: Invocation,
+    places: Vec<Sleeper>,
 }
 
 enum Ended {
@@ -87,7 +96,14 @@ impl Cloud {
         let mut deliveries = Deliveries::new(stream, ledger, schedules, hand.now(), &mut agenda)?;
         deliveries.look(hand.now(), &mut agenda)?;
         let (parked, answers) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { parked, agenda, deliveries, functions, answers, tickets: 0, hand, parts })
+        let (turns, tickets) = (0, 0);
+        Ok(Self { parked, turns, agenda, deliveries, functions, answers, tickets, hand, parts })
+    }
+
+    /// Lets deliveries meet with another fate than none.
+    pub fn with_fate(mut self, fate: impl Fate + 'static) -> Self {
+        self.deliveries.meet_with(Box::new(fate));
+        self
     }
 
     /// What time it is.
@@ -157,7 +173,7 @@ impl Cloud {
             .filter_map(|(at, due)| {
                 let what = match due {
                     Due::Post(_, request) => format!("post {}", request.uri().path()),
-                    Due::Wake(_) => "wake-up".to_owned(),
+                    Due::Wake(..) => "wake-up".to_owned(),
                     Due::Delivery(Delivery::Stream(consumer)) => {
                         format!("stream {}", consumer.name())
                     }
@@ -190,17 +206,15 @@ impl Cloud {
     }
 
     /// Lets the next thing happen, if it is due; false if nothing was.
-    async fn step(&mut self, until: DateTime<Utc>) -> Result<bool, StateError> {
+    pub async fn step(&mut self, until: DateTime<Utc>) -> Result<bool, StateError> {
         let Some((at, due)) = self.agenda.pop(until) else {
             return Ok(false);
         };
         self.hand.move_to(at);
-        if let Some(mut invocation) = self.invocation(due)? {
-            match self.hand.turn(&mut invocation).await {
-                Turn::Parked(sleeper) => {
-                    self.agenda.push(sleeper.at, Due::Wake(sleeper));
-                    self.parked.insert(sleeper, invocation);
-                }
+        self.deliveries.trim()?;
+        if let Some(Parked { mut invocation, places }) = self.invocation(due)? {
+            match self.hand.turn(&mut invocation, places).await {
+                Turn::Parked(places) => self.park(invocation, places),
                 Turn::Returned(Ended::Answered(ticket, answer)) => {
                     self.answers.insert(ticket, answer);
                 }
@@ -214,24 +228,37 @@ impl Cloud {
         Ok(true)
     }
 
+    /// Puts an invocation aside until any of the places it sleeps in is woken.
+    fn park(&mut self, invocation: Invocation, places: Vec<Sleeper>) {
+        let number = self.turns;
+        self.turns += 1;
+        for place in &places {
+            self.agenda.push(place.at, Due::Wake(*place, number));
+        }
+        self.parked.insert(number, Parked { invocation, places });
+    }
+
     /// The invocation that gets the next turn.
-    fn invocation(&mut self, due: Due) -> Result<Option<Invocation>, StateError> {
+    fn invocation(&mut self, due: Due) -> Result<Option<Parked>, StateError> {
+        let begun = |invocation| Parked { invocation, places: Vec::new() };
         match due {
             Due::Delivery(delivery) => {
                 let now = self.hand.now();
                 let job = self.deliveries.begin(delivery, now, &mut self.agenda)?;
                 Ok(job.map(|job| {
                     let run = job.run(&self.functions);
-                    run.map(|(job, verdict)| Ended::Delivered(job, verdict)).boxed()
+                    begun(run.map(|(job, verdict)| Ended::Delivered(job, verdict)).boxed())
                 }))
             }
             Due::Post(ticket, request) => {
                 let answer = self.functions.answer(*request);
-                Ok(Some(answer.map(move |answer| Ended::Answered(ticket, answer)).boxed()))
+                let answered = answer.map(move |answer| Ended::Answered(ticket, answer));
+                Ok(Some(begun(answered.boxed())))
             }
-            Due::Wake(sleeper) => {
-                self.hand.wake(sleeper);
-                Ok(self.parked.remove(&sleeper))
+            // It went on from another place where it slept: this is of a turn before.
+            Due::Wake(sleeper, number) => {
+                let is_there = self.parked.contains_key(&number) && self.hand.wake(sleeper);
+                Ok(if is_there { self.parked.remove(&number) } else { None })
             }
         }
     }

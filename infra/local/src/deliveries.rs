@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agenda::Agenda;
+use crate::fate::{Calm, Fate};
 use crate::job::{Job, Verdict, item_id};
 use crate::lane::{Consumer, Lane};
 use crate::ledger::{DeadLetter, Ledger, Message};
@@ -62,6 +63,7 @@ pub(crate) struct Deliveries {
     scanned: i64,
     last_commit: i64,
     trimmed: i64,
+    fate: Box<dyn Fate>,
 }
 
 impl Deliveries {
@@ -89,7 +91,24 @@ impl Deliveries {
         let scanned = lanes.iter().map(|lane| lane.position).min().unwrap_or(0);
         let (polls, out) = (BTreeMap::new(), BTreeMap::new());
         let (last_commit, trimmed) = (0, scanned);
-        Ok(Self { stream, ledger, schedules, lanes, polls, out, scanned, last_commit, trimmed })
+        let fate = Box::new(Calm);
+        Ok(Self {
+            stream,
+            ledger,
+            schedules,
+            lanes,
+            polls,
+            out,
+            scanned,
+            last_commit,
+            trimmed,
+            fate,
+        })
+    }
+
+    /// Lets deliveries meet with this from now on.
+    pub(crate) fn meet_with(&mut self, fate: Box<dyn Fate>) {
+        self.fate = fate;
     }
 
     /// Looks for new records and messages, and puts their deliveries on the agenda.
@@ -104,7 +123,8 @@ impl Deliveries {
         for lane in &mut self.lanes {
             if !lane.is_out && lane.position < self.last_commit {
                 lane.is_out = true;
-                agenda.push(now + STREAM_LATENCY, Delivery::Stream(lane.consumer));
+                let delay = STREAM_LATENCY + self.fate.record_delay(lane.consumer.name());
+                agenda.push(now + delay, Delivery::Stream(lane.consumer));
             }
         }
         for (queue, at) in self.ledger.waiting()? {
@@ -117,7 +137,7 @@ impl Deliveries {
                 agenda.push(at, Delivery::Queue(queue));
             }
         }
-        self.trim()
+        Ok(())
     }
 
     /// Makes a job of a delivery whose time has come, if there is anything to deliver.
@@ -130,12 +150,19 @@ impl Deliveries {
         match delivery {
             Delivery::Schedule { index, due, tries } => {
                 let schedule = &self.schedules[index];
+                let mut comes_now = tries > 0;
                 if tries == 0 {
-                    let due = schedule.every.next(due.max(now));
-                    agenda.push(due, Delivery::Schedule { index, due, tries });
+                    let next = schedule.every.next(due.max(now));
+                    agenda.push(next, Delivery::Schedule { index, due: next, tries });
+                    let mut ticks = self.fate.ticks(schedule.function);
+                    comes_now = ticks.first().is_some_and(TimeDelta::is_zero);
+                    for delay in ticks.split_off(usize::from(comes_now)) {
+                        agenda.push(now + delay, Delivery::Schedule { index, due, tries: 1 });
+                    }
                 }
                 let (function, event) = (schedule.function, schedule.event(due));
-                Ok(Some(Job::Schedule { index, due, tries: tries + 1, function, event }))
+                let tries = tries.max(1);
+                Ok(comes_now.then_some(Job::Schedule { index, due, tries, function, event }))
             }
             Delivery::Stream(consumer) => self.begin_stream(consumer, now),
             Delivery::Queue(queue) => self.begin_queue(queue, now),
@@ -157,6 +184,7 @@ impl Deliveries {
                     tracing::error!(schedule = name, tries, reason, "a scheduled run failed");
                     if tries <= function.retries() {
                         let again = now + SCHEDULE_RETRY * i32::try_from(tries).unwrap_or(1);
+                        let tries = tries + 1;
                         agenda.push(again, Delivery::Schedule { index, due, tries });
                         return Ok(());
                     }
@@ -177,7 +205,8 @@ impl Deliveries {
     ) -> Result<Option<Job>, StateError> {
         let lane = lane(&mut self.lanes, consumer);
         lane.is_out = false;
-        let records = self.stream.read_after(lane.position, lane.limit, now)?;
+        let most = self.fate.batch(consumer.name(), lane.limit).clamp(1, lane.limit);
+        let records = self.stream.read_after(lane.position, most, now)?;
         if records.is_empty() {
             return Ok(None);
         }
@@ -221,6 +250,11 @@ impl Deliveries {
             None => {}
         }
         lane.position = step.position;
+        if matches!(verdict, Verdict::Handled { failed } if failed.is_empty()) {
+            let from = step.position - self.fate.replay(name);
+            // What is sent again is what is still kept.
+            lane.position = from.max(self.trimmed).min(step.position);
+        }
         Ok(())
     }
 
@@ -230,7 +264,16 @@ impl Deliveries {
         now: DateTime<Utc>,
     ) -> Result<Option<Job>, StateError> {
         self.polls.remove(&queue);
-        let taken = self.ledger.take(&queue, QUEUE_BATCH, now, now + VISIBILITY)?;
+        let mut taken = self.ledger.take(&queue, QUEUE_BATCH, now, now + VISIBILITY)?;
+        let mut put_off = Vec::new();
+        taken.retain(|message| match self.fate.put_off(&queue) {
+            Some(delay) => {
+                put_off.push((message.id, now + delay));
+                false
+            }
+            None => true,
+        });
+        self.ledger.put_off(&put_off)?;
         // Tried often enough before a process ended: nobody was there to give them up.
         let (spent, messages): (Vec<_>, Vec<_>) =
             taken.into_iter().partition(|message| message.tries > QUEUE_TRIES);
@@ -267,6 +310,9 @@ impl Deliveries {
             .iter()
             .cloned()
             .partition(|message| all_failed || failed.contains(&item_id(message)));
+        let comes_again =
+            |message: &&Message| message.tries < QUEUE_TRIES && self.fate.again(queue);
+        let (_, handled): (Vec<_>, Vec<_>) = handled.iter().partition(comes_again);
         let handled: Vec<i64> = handled.iter().map(|message| message.id).collect();
         // What is neither handled nor spent shows up again when its visibility timeout is over.
         let spent: Vec<Message> =
@@ -295,7 +341,7 @@ impl Deliveries {
     }
 
     /// Trims what every consumer is past, now and then.
-    fn trim(&mut self) -> Result<(), StateError> {
+    pub(crate) fn trim(&mut self) -> Result<(), StateError> {
         let past = |lane: &Lane| {
             if lane.position < self.last_commit { lane.position } else { self.scanned }
         };

@@ -211,6 +211,17 @@ impl Ledger {
         })
     }
 
+    /// Puts messages back that were taken and not delivered, each until its time.
+    pub(crate) fn put_off(&self, messages: &[(i64, DateTime<Utc>)]) -> Result<(), StateError> {
+        let back = "UPDATE messages SET visible_ms = ?2, tries = tries - 1 WHERE id = ?1";
+        self.connection.with("put messages back", |connection| {
+            for (id, until) in messages {
+                connection.prepare_cached(back)?.execute(params![id, until.timestamp_millis()])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Removes messages: those that were handled, and those given up with their dead letters.
     pub fn settle(
         &self,

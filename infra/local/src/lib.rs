@@ -12,6 +12,7 @@ mod cloud;
 mod deliveries;
 mod directory;
 mod engine;
+mod fate;
 mod functions;
 mod gateway;
 mod job;
@@ -30,6 +31,7 @@ mod wire;
 
 pub use cloud::{Cloud, Pending, Ticket};
 pub use engine::{Engine, EngineError};
+pub use fate::Fate;
 pub use functions::{Functions, Handler, HttpHandler, handler, http_handler};
 pub use gateway::{Gateway, GatewayError};
 pub use ledger::{DeadLetter, Ledger, Message, OUTBOX_KEPT};
@@ -37,7 +39,7 @@ pub use outbox::{OutboxEntry, Sent};
 pub use parts::{Parts, Setup};
 pub use schedule::{Every, Schedule, ScheduledFunction};
 pub use state::StateError;
-pub use stream::{News, Record, Stream};
+pub use stream::{News, Record, RowChange, Stream};
 pub use wire::{Rule, Wire};
 
 #[cfg(test)]

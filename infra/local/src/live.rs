@@ -116,6 +116,7 @@ impl Pump {
     }
 
     fn start_due(&mut self) -> Result<(), StateError> {
+        self.deliveries.trim()?;
         self.deliveries.look(self.clock.now(), &mut self.agenda)?;
         while let Some((_, delivery)) = self.agenda.pop(self.clock.now()) {
             let begun = self.deliveries.begin(delivery, self.clock.now(), &mut self.agenda)?;

@@ -60,6 +60,11 @@ impl Parts {
         self.wire.endpoint()
     }
 
+    /// What each commit changed, in the order it was stored.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// What was sent, waits and was given up.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

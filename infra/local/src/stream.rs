@@ -42,6 +42,17 @@ pub struct Record {
     pub change: EventRecord,
 }
 
+/// What happened to one row, whichever it is.
+#[derive(Clone, Debug)]
+pub struct RowChange {
+    /// Its place in the stream, from 1.
+    pub number: i64,
+    /// The row's key.
+    pub keys: serde_dynamo::Item,
+    /// The row as it is now; empty when it is gone.
+    pub new: serde_dynamo::Item,
+}
+
 /// What the stream holds after a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct News {
@@ -77,6 +88,22 @@ impl Stream {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = statement
                 .query_map(params![position, self.table, limit], |row| self.record(row, now))?;
+            rows.collect()
+        })
+    }
+
+    /// Reads every change of every row after a place, as long as it was not trimmed: for whoever
+    /// checks what no consumer sees.
+    pub fn changes_after(&self, position: i64) -> Result<Vec<RowChange>, StateError> {
+        let query = "SELECT id, keys_json, new_image FROM _stream_records
+             WHERE id > ?1 AND table_name = ?2 ORDER BY id";
+        self.connection.with("read the table's stream", |connection| {
+            let mut statement = connection.prepare_cached(query)?;
+            let rows = statement.query_map(params![position, self.table], |row| {
+                let mut size = 0;
+                let (keys, new) = (image(row, 1, &mut size)?, image(row, 2, &mut size)?);
+                Ok(RowChange { number: row.get(0)?, keys, new })
+            })?;
             rows.collect()
         })
     }

@@ -5,12 +5,16 @@
 //! when its [`Hand`] moves it. `tokio::time` is never paused for that: it would take loopback I/O
 //! for idleness. Instead a `sleep_until` on a virtual clock *parks* the invocation that called it,
 //! and whoever holds the hand runs one invocation at a time until it returns or parks. What must
-//! stay true: a sleeper never wakes early, time never goes back under a hand, and an invocation
-//! sleeps in one place at a time (it does not race sleeps against each other).
+//! stay true: a sleeper never wakes early, and time never goes back under a hand. An invocation may
+//! sleep in several places at once if whatever else it waits for is announced ([`Clock::working`]);
+//! without that, it parks as soon as it sleeps anywhere.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -27,6 +31,8 @@ const SLOWEST: f64 = 0.001;
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
+    /// How far it is wrong, in milliseconds; clones are wrong together.
+    ahead_ms: Arc<AtomicI64>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,27 +45,53 @@ enum Source {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self { source: Source::System }
+        Self::of(Source::System)
     }
 
     /// A clock that shows `start` now and runs `speed` times as fast as the real one.
     pub fn scaled(start: DateTime<Utc>, speed: f64) -> Self {
         let (begun, speed) = (Instant::now(), speed.max(SLOWEST));
-        Self { source: Source::Scaled { start, begun, speed } }
+        Self::of(Source::Scaled { start, begun, speed })
     }
 
     /// A virtual clock that shows `start` until its hand moves it.
     pub fn hand(start: DateTime<Utc>) -> (Self, Hand) {
         let (parked, arrivals) = mpsc::unbounded_channel();
         let now = start.trunc_subsecs(3);
-        let bench = Virtual { now, sleepers: BTreeMap::new(), next_id: 0, parked };
+        let bench = Virtual { now, sleepers: BTreeMap::new(), next_id: 0, working: 0, parked };
         let bench = Arc::new(Mutex::new(bench));
-        let clock = Self { source: Source::Virtual(Arc::clone(&bench)) };
+        let clock = Self::of(Source::Virtual(Arc::clone(&bench)));
         (clock, Hand { bench, arrivals })
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, ahead_ms: Arc::default() }
+    }
+
+    /// Makes another clock of the same time that is wrong by as much as `ahead_ms` says, then and
+    /// later: machines' clocks differ, and are set.
+    pub fn askew(&self, ahead_ms: Arc<AtomicI64>) -> Self {
+        Self { source: self.source.clone(), ahead_ms }
+    }
+
+    /// Announces work that no clock knows of, as a request that is being answered, until what this
+    /// returns is dropped: whoever holds a virtual clock's hand waits for it.
+    pub fn working(&self) -> Working {
+        let bench = match &self.source {
+            Source::Virtual(bench) => Some(Arc::clone(bench)),
+            Source::System | Source::Scaled { .. } => None,
+        };
+        bench.iter().for_each(|bench| lock(bench).working += 1);
+        Working { bench }
     }
 
     /// Says what time it is, to the millisecond.
     pub fn now(&self) -> DateTime<Utc> {
+        let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst));
+        self.true_now() + ahead
+    }
+
+    fn true_now(&self) -> DateTime<Utc> {
         let now = match &self.source {
             Source::System => system_now(),
             Source::Scaled { start, begun, speed } => {
@@ -90,7 +122,10 @@ impl Clock {
             match &self.source {
                 Source::System => nap(left).await,
                 Source::Scaled { speed, .. } => nap(left.div_f64(*speed)).await,
-                Source::Virtual(bench) => park(bench, at).await,
+                Source::Virtual(bench) => {
+                    let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst));
+                    park(bench, at - ahead).await;
+                }
             }
         }
     }
@@ -111,7 +146,21 @@ struct Virtual {
     now: DateTime<Utc>,
     sleepers: BTreeMap<u64, (DateTime<Utc>, oneshot::Sender<()>)>,
     next_id: u64,
+    /// How much is under way that no clock knows of.
+    working: usize,
     parked: mpsc::UnboundedSender<Sleeper>,
+}
+
+/// Stands for work that was announced; dropping it ends the work.
+#[derive(Debug)]
+pub struct Working {
+    bench: Option<Arc<Mutex<Virtual>>>,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.bench.iter().for_each(|bench| lock(bench).working -= 1);
+    }
 }
 
 /// One parked invocation: when it asked to be woken, and which one it is.
@@ -127,8 +176,8 @@ pub struct Sleeper {
 pub enum Turn<T> {
     /// It returned this.
     Returned(T),
-    /// It sleeps until a later time; wake this sleeper and give it another turn.
-    Parked(Sleeper),
+    /// It sleeps; wake any of these, at its time, and give it another turn.
+    Parked(Vec<Sleeper>),
 }
 
 /// What moves a virtual clock; there is one, and whoever holds it decides what happens next.
@@ -150,21 +199,30 @@ impl Hand {
         bench.now = bench.now.max(at);
     }
 
-    /// Runs an invocation until it returns or parks.
+    /// Runs an invocation until it returns or parks; `slept` is where it sleeps from turns before.
     ///
     /// An invocation that parked goes on only if it is woken and given another turn.
-    pub async fn turn<F: Future + Unpin>(&mut self, invocation: &mut F) -> Turn<F::Output> {
-        loop {
-            tokio::select! {
-                biased;
-                output = &mut *invocation => return Turn::Returned(output),
-                Some(sleeper) = self.arrivals.recv() => {
-                    if lock(&self.bench).sleepers.contains_key(&sleeper.id) {
-                        return Turn::Parked(sleeper);
-                    }
-                }
+    pub async fn turn<F: Future + Unpin>(
+        &mut self,
+        invocation: &mut F,
+        slept: Vec<Sleeper>,
+    ) -> Turn<F::Output> {
+        let mut asleep = slept;
+        poll_fn(|context| {
+            if let Poll::Ready(output) = Pin::new(&mut *invocation).poll(context) {
+                return Poll::Ready(Turn::Returned(output));
             }
-        }
+            while let Poll::Ready(Some(sleeper)) = self.arrivals.poll_recv(context) {
+                asleep.push(sleeper);
+            }
+            let bench = lock(&self.bench);
+            asleep.retain(|sleeper| bench.sleepers.contains_key(&sleeper.id));
+            match bench.working == 0 && !asleep.is_empty() {
+                true => Poll::Ready(Turn::Parked(std::mem::take(&mut asleep))),
+                false => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Wakes exactly this sleeper; false if it gave up waiting in the meantime.
@@ -236,6 +294,13 @@ mod tests {
         })
     }
 
+    async fn parked(hand: &mut Hand, invocation: &mut Invocation) -> Sleeper {
+        match hand.turn(invocation, vec![]).await {
+            Turn::Parked(places) if places.len() == 1 => places[0],
+            other => panic!("it should park in one place: {other:?}"),
+        }
+    }
+
     #[tokio::test]
     async fn a_virtual_clock_stands_still_until_it_is_moved() {
         let (clock, hand) = Clock::hand(at("2026-01-05T00:00:00.123456Z"));
@@ -250,7 +315,7 @@ mod tests {
     async fn a_time_that_has_come_needs_no_sleep() {
         let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
         let mut invocation = sleep_then_read(&clock, "2026-01-05T00:00:00Z");
-        let turn = hand.turn(&mut invocation).await;
+        let turn = hand.turn(&mut invocation, vec![]).await;
         assert_eq!(turn, Turn::Returned(at("2026-01-05T00:00:00Z")));
     }
 
@@ -259,13 +324,14 @@ mod tests {
         let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
         let mut late = sleep_then_read(&clock, "2026-01-05T00:00:20Z");
         let mut early = sleep_then_read(&clock, "2026-01-05T00:00:10Z");
-        let Turn::Parked(late_place) = hand.turn(&mut late).await else { panic!("should park") };
-        let Turn::Parked(early_place) = hand.turn(&mut early).await else { panic!("should park") };
+        let late_place = parked(&mut hand, &mut late).await;
+        let early_place = parked(&mut hand, &mut early).await;
         assert_eq!(hand.sleepers(), [early_place, late_place]);
 
         hand.move_to(early_place.at);
         assert!(hand.wake(early_place));
-        assert_eq!(hand.turn(&mut early).await, Turn::Returned(at("2026-01-05T00:00:10Z")));
+        let returned = Turn::Returned(at("2026-01-05T00:00:10Z"));
+        assert_eq!(hand.turn(&mut early, vec![]).await, returned);
         assert_eq!(hand.sleepers(), [late_place]);
         drop(late);
         assert_eq!(hand.sleepers(), [], "a dropped invocation sleeps no more");
@@ -276,11 +342,56 @@ mod tests {
     async fn a_sleeper_woken_early_parks_again() {
         let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
         let mut invocation = sleep_then_read(&clock, "2026-01-05T00:00:10Z");
-        let Turn::Parked(first) = hand.turn(&mut invocation).await else { panic!("should park") };
+        let first = parked(&mut hand, &mut invocation).await;
         hand.move_to(at("2026-01-05T00:00:09Z"));
         hand.wake(first);
-        let Turn::Parked(again) = hand.turn(&mut invocation).await else { panic!("too early") };
+        let again = parked(&mut hand, &mut invocation).await;
         assert_eq!(again.at, at("2026-01-05T00:00:10Z"));
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_in_two_places_parks_in_both_once_its_work_is_done() {
+        let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
+        let (one, other) = (clock.clone(), clock.clone());
+        let mut both: Invocation = Box::pin(async move {
+            let worked = async {
+                let work = one.working();
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                drop(work);
+                one.sleep_until(at("2026-01-05T00:00:10Z")).await;
+            };
+            let slept = other.sleep_until(at("2026-01-05T00:00:05Z"));
+            tokio::join!(worked, slept);
+            other.now()
+        });
+        let Turn::Parked(places) = hand.turn(&mut both, vec![]).await else { panic!("it sleeps") };
+        let at_seconds: Vec<i64> = places.iter().map(|one| one.at.timestamp() % 60).collect();
+        assert_eq!(at_seconds, [5, 10]);
+        hand.move_to(places[0].at);
+        assert!(hand.wake(places[0]));
+        let turn = hand.turn(&mut both, places.clone()).await;
+        assert_eq!(turn, Turn::Parked(vec![places[1]]), "it still sleeps in the other");
+        hand.move_to(places[1].at);
+        assert!(hand.wake(places[1]));
+        let returned = Turn::Returned(at("2026-01-05T00:00:10Z"));
+        assert_eq!(hand.turn(&mut both, places).await, returned);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_wrong_sleeps_as_long_as_it_says() {
+        let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
+        let ahead_ms = Arc::new(AtomicI64::new(60_000));
+        let fast = clock.askew(Arc::clone(&ahead_ms));
+        assert_eq!(fast.now(), at("2026-01-05T00:01:00Z"));
+        let mut invocation = sleep_then_read(&fast, "2026-01-05T00:03:00Z");
+        let place = parked(&mut hand, &mut invocation).await;
+        assert_eq!(place.at, at("2026-01-05T00:02:00Z"), "two minutes by its own reckoning");
+        // It is set back meanwhile, and sleeps on.
+        ahead_ms.store(0, Ordering::SeqCst);
+        hand.move_to(place.at);
+        hand.wake(place);
+        let again = parked(&mut hand, &mut invocation).await;
+        assert_eq!(again.at, at("2026-01-05T00:03:00Z"));
     }
 
     #[tokio::test]

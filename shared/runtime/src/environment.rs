@@ -4,13 +4,16 @@
 //! rustls on ring, one HTTP client for all services. On a laptop: plain HTTP to loopback endpoints.
 //! The clients are the real ones either way.
 
-use crate::{Bus, Secrets, Topic};
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
+use crate::{Bus, Clock, Secrets, Topic};
+use aws_sdk_dynamodb::config::{
+    AsyncSleep, BehaviorVersion, Credentials, Region, SharedAsyncSleep, SharedHttpClient, Sleep,
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use std::collections::BTreeMap;
+use chrono::TimeDelta;
+use std::{collections::BTreeMap, time::Duration};
 use store::Store;
 
 /// A variable that is not set.
@@ -29,6 +32,19 @@ pub struct Environment {
     table: String,
     bus: String,
     topic: String,
+    pauses: Option<Clock>,
+}
+
+/// The SDK's pauses, by a clock of this project's.
+#[derive(Clone, Debug)]
+struct Pauses(Clock);
+
+impl AsyncSleep for Pauses {
+    fn sleep(&self, pause: Duration) -> Sleep {
+        let clock = self.0.clone();
+        let until = clock.now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+        Sleep::new(async move { clock.sleep_until(until).await })
+    }
 }
 
 /// Configures one service's client; each SDK crate has a builder type of its own.
@@ -40,6 +56,9 @@ macro_rules! client_config {
             .credentials_provider($environment.credentials.clone())
             .http_client($environment.http.clone());
         builder.set_endpoint_url($environment.$endpoint.clone());
+        if let Some(clock) = &$environment.pauses {
+            builder.set_sleep_impl(Some(SharedAsyncSleep::new(Pauses(clock.clone()))));
+        }
         builder.build()
     }};
 }
@@ -72,6 +91,7 @@ impl Environment {
             table: optional("TABLE").unwrap_or_default(),
             bus: optional("BUS").unwrap_or_default(),
             topic: optional("TOPIC").unwrap_or_default(),
+            pauses: None,
         })
     }
 
@@ -86,6 +106,7 @@ impl Environment {
             table: "handoff".to_owned(),
             bus: "handoff".to_owned(),
             topic: topic.to_owned(),
+            pauses: None,
         }
     }
 
@@ -97,6 +118,11 @@ impl Environment {
     /// Sends requests through another HTTP client: how tests put faults under the SDK.
     pub fn with_http(self, http: SharedHttpClient) -> Self {
         Self { http, ..self }
+    }
+
+    /// Lets the SDK pause between its tries by this clock: how tests do not wait for it.
+    pub fn with_pauses(self, clock: Clock) -> Self {
+        Self { pauses: Some(clock), ..self }
     }
 
     /// Reads the HTTP client in use.
