@@ -127,8 +127,10 @@ impl Scheduled {
     }
 
     async fn turn(&mut self, mut invocation: Invocation) {
-        match self.hand.turn(&mut invocation).await {
-            Turn::Parked(sleeper) => drop(self.asleep.insert(sleeper, invocation)),
+        match self.hand.turn(&mut invocation, Vec::new()).await {
+            // A sweep sleeps in one place.
+            Turn::Parked(places) => drop(self.asleep.insert(places[0], invocation)),
+            Turn::Blocked => panic!("a sweep waits for nobody"),
             Turn::Returned(swept) => drop(swept.unwrap()),
         }
     }

@@ -22,6 +22,7 @@ mod recount;
 mod refused;
 mod rivals;
 mod settling;
+mod simulation;
 mod store;
 mod stories;
 mod sweep;

@@ -28,7 +28,8 @@ impl Errors {
     pub(crate) fn listen() -> Self {
         let count = Arc::new(AtomicUsize::new(0));
         let lines = tracing_subscriber::fmt::layer().with_test_writer().without_time();
-        let filter = tracing_subscriber::EnvFilter::new("info,dynoxide=warn");
+        let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| "info,dynoxide=warn".into());
         let subscriber = tracing_subscriber::registry()
             .with(filter)
             .with(lines)

@@ -25,7 +25,7 @@ use std::{
 };
 
 /// What happens to one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Nothing: it is carried out and answered.
     None,
@@ -134,24 +134,32 @@ impl HttpConnector for FaultyConnector {
         let operation = operation_of(&request);
         let fault = (self.plan)(&operation, self.count.fetch_add(1, Ordering::SeqCst));
         let inner = self.inner.clone();
-        HttpConnectorFuture::new(async move {
-            match fault {
-                Fault::None => inner.call(request).await,
-                Fault::Error(status, kind) => refusal(&request, status, kind, &[]),
-                Fault::Throttle => refusal(&request, 400, "ThrottlingException", &[]),
-                Fault::Reset => Err(ConnectorError::io("the connection was reset".into())),
-                Fault::Timeout => Err(ConnectorError::timeout("nothing was answered".into())),
-                Fault::LostReply => lose(inner.call(request).await),
-                Fault::ForgottenReply => lose(inner.call(without_token(request)).await),
-                Fault::Conflict => conflict(&request, &operation),
-            }
-        })
+        HttpConnectorFuture::new(async move { carry_out(fault, &inner, request, &operation).await })
+    }
+}
+
+/// Does to a request what befalls it, and carries it out where it is carried out.
+pub(crate) async fn carry_out(
+    fault: Fault,
+    inner: &SharedHttpConnector,
+    request: HttpRequest,
+    operation: &str,
+) -> Result<HttpResponse, ConnectorError> {
+    match fault {
+        Fault::None => inner.call(request).await,
+        Fault::Error(status, kind) => refusal(&request, status, kind, &[]),
+        Fault::Throttle => refusal(&request, 400, "ThrottlingException", &[]),
+        Fault::Reset => Err(ConnectorError::io("the connection was reset".into())),
+        Fault::Timeout => Err(ConnectorError::timeout("nothing was answered".into())),
+        Fault::LostReply => lose(inner.call(request).await),
+        Fault::ForgottenReply => lose(inner.call(without_token(request)).await),
+        Fault::Conflict => conflict(&request, operation),
     }
 }
 
 /// Reads which operation a request asks for: a header of the JSON protocols, a field of the query
 /// protocol.
-fn operation_of(request: &HttpRequest) -> String {
+pub(crate) fn operation_of(request: &HttpRequest) -> String {
     if let Some(target) = request.headers().get("x-amz-target") {
         return target.split('.').next_back().unwrap_or_default().to_owned();
     }
@@ -205,7 +213,7 @@ fn conflict(request: &HttpRequest, operation: &str) -> Result<HttpResponse, Conn
 }
 
 /// Takes the token from a transaction, so that whoever carries it out does not know its retry.
-fn without_token(mut request: HttpRequest) -> HttpRequest {
+pub(crate) fn without_token(mut request: HttpRequest) -> HttpRequest {
     let body = request.body().bytes().unwrap_or_default();
     let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(body) else {
         return request;

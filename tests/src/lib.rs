@@ -13,6 +13,7 @@
 mod errors;
 pub mod faults;
 mod people;
+pub mod simulator;
 pub mod story;
 mod world;
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use domain::{Config, Handoff, HandoffId};
 use http::{Request, Response};
 use local::{
-    Cloud, OutboxEntry, Parts, Schedule, ScheduledFunction, Sent, Setup,
+    Cloud, Functions, OutboxEntry, Parts, Schedule, ScheduledFunction, Sent, Setup,
     assembly::{self, Meters, Wiring},
     handler,
     sample::{ORGANISATION, PUBLIC_URL, Sender},
@@ -76,6 +76,14 @@ impl World {
 
     /// Starts a world whose clients are changed before use: how faults get under the SDK.
     pub async fn with(setting: Setting, change: impl FnOnce(Environment) -> Environment) -> Self {
+        Self::made(setting, |plain, wiring| assembly::metered(&change(plain), wiring)).await
+    }
+
+    /// Starts a world whose functions are made otherwise than on a laptop.
+    pub(crate) async fn made(
+        setting: Setting,
+        make: impl FnOnce(Environment, &Wiring) -> (Functions, Meters),
+    ) -> Self {
         let errors = Errors::listen();
         let (clock, hand) = Clock::hand(setting.at);
         let wiring = Wiring { clock: clock.clone(), ids: Ids::seeded(setting.seed), abreast: 1 };
@@ -91,7 +99,7 @@ impl World {
         let config = assembly::establish(&store, &setting.organisation, &wiring)
             .await
             .expect("the configuration is good");
-        let (mut functions, meters) = assembly::metered(&change(plain), &wiring);
+        let (mut functions, meters) = make(plain, &wiring);
         let Setting { lost, doubled, .. } = setting;
         let sweep = functions.sweep.clone();
         functions.sweep = handler(move |event: EventBridgeEvent<Value>| {

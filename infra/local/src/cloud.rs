@@ -34,6 +34,8 @@ const SETTLES_UNTIL: TimeDelta = TimeDelta::hours(1);
 pub struct Cloud {
     // Invocations that sleep are dropped before what they talk to.
     parked: BTreeMap<u64, Parked>,
+    /// Those that wait for others.
+    blocked: Vec<Invocation>,
     turns: u64,
     agenda: Agenda<Due>,
     deliveries: Deliveries,
@@ -97,13 +99,23 @@ impl Cloud {
         deliveries.look(hand.now(), &mut agenda)?;
         let (parked, answers) = (BTreeMap::new(), BTreeMap::new());
         let (turns, tickets) = (0, 0);
-        Ok(Self { parked, turns, agenda, deliveries, functions, answers, tickets, hand, parts })
+        Ok(Self {
+            parked,
+            blocked: Vec::new(),
+            turns,
+            agenda,
+            deliveries,
+            functions,
+            answers,
+            tickets,
+            hand,
+            parts,
+        })
     }
 
-    /// Lets deliveries meet with another fate than none.
-    pub fn with_fate(mut self, fate: impl Fate + 'static) -> Self {
+    /// Lets deliveries meet with another fate than none from now on.
+    pub fn meet_with(&mut self, fate: impl Fate + 'static) {
         self.deliveries.meet_with(Box::new(fate));
-        self
     }
 
     /// What time it is.
@@ -173,6 +185,7 @@ impl Cloud {
             .filter_map(|(at, due)| {
                 let what = match due {
                     Due::Post(_, request) => format!("post {}", request.uri().path()),
+                    Due::Wake(_, number) if !self.parked.contains_key(number) => return None,
                     Due::Wake(..) => "wake-up".to_owned(),
                     Due::Delivery(Delivery::Stream(consumer)) => {
                         format!("stream {}", consumer.name())
@@ -212,20 +225,34 @@ impl Cloud {
         };
         self.hand.move_to(at);
         self.deliveries.trim()?;
-        if let Some(Parked { mut invocation, places }) = self.invocation(due)? {
-            match self.hand.turn(&mut invocation, places).await {
-                Turn::Parked(places) => self.park(invocation, places),
-                Turn::Returned(Ended::Answered(ticket, answer)) => {
-                    self.answers.insert(ticket, answer);
-                }
-                Turn::Returned(Ended::Delivered(job, verdict)) => {
-                    let now = self.hand.now();
-                    self.deliveries.finish(job, verdict, now, &mut self.agenda)?;
-                }
+        if let Some(Parked { invocation, places }) = self.invocation(due)? {
+            self.turn(invocation, places).await?;
+            for blocked in std::mem::take(&mut self.blocked) {
+                self.turn(blocked, Vec::new()).await?;
             }
         }
         self.deliveries.look(self.hand.now(), &mut self.agenda)?;
         Ok(true)
+    }
+
+    /// Gives an invocation a turn, and draws the conclusions.
+    async fn turn(
+        &mut self,
+        mut invocation: Invocation,
+        places: Vec<Sleeper>,
+    ) -> Result<(), StateError> {
+        match self.hand.turn(&mut invocation, places).await {
+            Turn::Parked(places) => self.park(invocation, places),
+            Turn::Blocked => self.blocked.push(invocation),
+            Turn::Returned(Ended::Answered(ticket, answer)) => {
+                self.answers.insert(ticket, answer);
+            }
+            Turn::Returned(Ended::Delivered(job, verdict)) => {
+                let now = self.hand.now();
+                self.deliveries.finish(job, verdict, now, &mut self.agenda)?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts an invocation aside until any of the places it sleeps in is woken.

@@ -7,7 +7,8 @@
 //! and whoever holds the hand runs one invocation at a time until it returns or parks. What must
 //! stay true: a sleeper never wakes early, and time never goes back under a hand. An invocation may
 //! sleep in several places at once if whatever else it waits for is announced ([`Clock::working`]);
-//! without that, it parks as soon as it sleeps anywhere.
+//! without that, it parks as soon as it sleeps anywhere. Where work is announced, one that neither
+//! works nor sleeps waits for another, for a lock for example.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -58,7 +59,8 @@ impl Clock {
     pub fn hand(start: DateTime<Utc>) -> (Self, Hand) {
         let (parked, arrivals) = mpsc::unbounded_channel();
         let now = start.trunc_subsecs(3);
-        let bench = Virtual { now, sleepers: BTreeMap::new(), next_id: 0, working: 0, parked };
+        let (sleepers, next_id, working, is_announced) = (BTreeMap::new(), 0, 0, false);
+        let bench = Virtual { now, sleepers, next_id, working, is_announced, parked };
         let bench = Arc::new(Mutex::new(bench));
         let clock = Self::of(Source::Virtual(Arc::clone(&bench)));
         (clock, Hand { bench, arrivals })
@@ -81,7 +83,11 @@ impl Clock {
             Source::Virtual(bench) => Some(Arc::clone(bench)),
             Source::System | Source::Scaled { .. } => None,
         };
-        bench.iter().for_each(|bench| lock(bench).working += 1);
+        if let Some(bench) = &bench {
+            let mut bench = lock(bench);
+            bench.working += 1;
+            bench.is_announced = true;
+        }
         Working { bench }
     }
 
@@ -112,6 +118,9 @@ impl Clock {
 
     /// Waits until this clock shows `at` or later; returns at once if it already does.
     pub async fn sleep_until(&self, at: DateTime<Utc>) {
+        // It is read to the millisecond, and would never show a part of one.
+        let whole = at.trunc_subsecs(3);
+        let at = if whole < at { whole + TimeDelta::milliseconds(1) } else { whole };
         loop {
             let Ok(left) = (at - self.now()).to_std() else {
                 return;
@@ -148,6 +157,8 @@ struct Virtual {
     next_id: u64,
     /// How much is under way that no clock knows of.
     working: usize,
+    /// Whether such work is announced at all.
+    is_announced: bool,
     parked: mpsc::UnboundedSender<Sleeper>,
 }
 
@@ -178,6 +189,8 @@ pub enum Turn<T> {
     Returned(T),
     /// It sleeps; wake any of these, at its time, and give it another turn.
     Parked(Vec<Sleeper>),
+    /// It waits for another invocation; give it another turn when others had theirs.
+    Blocked,
 }
 
 /// What moves a virtual clock; there is one, and whoever holds it decides what happens next.
@@ -207,7 +220,7 @@ impl Hand {
         invocation: &mut F,
         slept: Vec<Sleeper>,
     ) -> Turn<F::Output> {
-        let mut asleep = slept;
+        let (mut asleep, mut is_again) = (slept, false);
         poll_fn(|context| {
             if let Poll::Ready(output) = Pin::new(&mut *invocation).poll(context) {
                 return Poll::Ready(Turn::Returned(output));
@@ -217,9 +230,16 @@ impl Hand {
             }
             let bench = lock(&self.bench);
             asleep.retain(|sleeper| bench.sleepers.contains_key(&sleeper.id));
-            match bench.working == 0 && !asleep.is_empty() {
-                true => Poll::Ready(Turn::Parked(std::mem::take(&mut asleep))),
-                false => Poll::Pending,
+            match (bench.working, asleep.is_empty()) {
+                (0, false) => Poll::Ready(Turn::Parked(std::mem::take(&mut asleep))),
+                (0, true) if bench.is_announced && is_again => Poll::Ready(Turn::Blocked),
+                (0, true) if bench.is_announced => {
+                    // It may have paused of itself, to let others have the thread.
+                    is_again = true;
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                _ => Poll::Pending,
             }
         })
         .await
@@ -336,6 +356,17 @@ mod tests {
         drop(late);
         assert_eq!(hand.sleepers(), [], "a dropped invocation sleeps no more");
         assert!(!hand.wake(late_place));
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_millisecond_is_slept_out() {
+        let (clock, mut hand) = Clock::hand(at("2026-01-05T00:00:00Z"));
+        let mut invocation = sleep_then_read(&clock, "2026-01-05T00:00:10.000000001Z");
+        let place = parked(&mut hand, &mut invocation).await;
+        hand.move_to(place.at);
+        assert!(hand.wake(place));
+        let returned = Turn::Returned(at("2026-01-05T00:00:10.001Z"));
+        assert_eq!(hand.turn(&mut invocation, vec![]).await, returned);
     }
 
     #[tokio::test]

@@ -1,0 +1,306 @@
+//! The storm: what befalls each request, delivery and machine, drawn from a seed or named.
+
+use super::Census;
+use crate::faults::Fault;
+use chrono::TimeDelta;
+use local::{Fate, ScheduledFunction, sample::Dice};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// What befalls a request beyond its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Befalls {
+    /// What the service or the network does to it.
+    Fault(Fault),
+    /// The process dies before it is carried out.
+    CrashBefore,
+    /// The process dies when it has been carried out.
+    CrashAfter,
+    /// Nobody answers in time, and it is carried out later all the same.
+    Late,
+    /// Only a part of what it asks for is done, and the answer says so.
+    Partial,
+    /// It is answered with what was so when the same was asked before.
+    Stale,
+}
+
+/// An internal error of a service.
+const BROKEN: Fault = Fault::Error(500, "InternalServerError");
+
+/// Lists what can befall a request, by its operation.
+pub fn befalling(operation: &str) -> Vec<Befalls> {
+    use Befalls::{CrashAfter, CrashBefore, Late, Partial, Stale};
+    let plain = [Fault::Throttle, Fault::Reset, BROKEN].map(Befalls::Fault);
+    let crashes = [CrashBefore, CrashAfter];
+    let lost = Befalls::Fault(Fault::LostReply);
+    let own: &[Befalls] = match operation {
+        "TransactWriteItems" => &[
+            lost,
+            Befalls::Fault(Fault::ForgottenReply),
+            Befalls::Fault(Fault::Conflict),
+            Befalls::Fault(Fault::Timeout),
+            Late,
+        ],
+        "PutItem" | "UpdateItem" | "DeleteItem" => &[lost, Befalls::Fault(Fault::Timeout), Late],
+        "Publish" => &[lost],
+        "PutEvents" => &[lost, Partial],
+        "BatchGetItem" => &[Partial],
+        "Query" => &[Stale],
+        _ => &[],
+    };
+    [&plain[..], &crashes, own].concat()
+}
+
+/// How bad it is, in thousandths unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rage {
+    /// Requests that are spoiled.
+    pub requests: u64,
+    /// The longest a request takes, in milliseconds.
+    pub latency_ms: u64,
+    /// Ticks that are lost, doubled or late.
+    pub ticks: u64,
+    /// Deliveries that are late, cut, replayed or come again.
+    pub deliveries: u64,
+    /// Invocations that find a machine started anew.
+    pub cold: u64,
+    /// How far a machine's clock may be wrong, in milliseconds.
+    pub skew_ms: i64,
+    /// Requests of sources that come late or twice.
+    pub sources: u64,
+}
+
+impl Rage {
+    /// Draws how bad it is: some seeds are all about one thing, some about everything a little.
+    fn drawn(dice: &mut Dice) -> Self {
+        Self {
+            requests: *dice.pick(&[0, 5, 15, 40, 80]),
+            latency_ms: *dice.pick(&[0, 5, 40, 400]),
+            ticks: *dice.pick(&[0, 0, 100, 300]),
+            deliveries: *dice.pick(&[0, 20, 100, 300]),
+            cold: *dice.pick(&[0, 50, 300]),
+            skew_ms: *dice.pick(&[0, 0, 2_000, 240_000]),
+            sources: *dice.pick(&[0, 100, 300]),
+        }
+    }
+}
+
+/// The storm; clones are one.
+#[derive(Clone)]
+pub struct Storm(Arc<Mutex<State>>);
+
+struct State {
+    dice: Dice,
+    rage: Rage,
+    /// The one request that is spoiled, by its number, and how.
+    only: Option<(u64, Befalls)>,
+    asked: u64,
+    /// Which function began last, and how often it has asked for something since.
+    at: (&'static str, u64),
+    points: Vec<Point>,
+    census: Census,
+}
+
+/// A place in a run where something is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// Who asks.
+    pub function: &'static str,
+    /// For what.
+    pub operation: String,
+    /// How often it had asked before, in that invocation.
+    pub before: u64,
+}
+
+impl fmt::Debug for Storm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Storm({:?})", self.lock().rage)
+    }
+}
+
+impl Storm {
+    /// Brews a storm of a seed.
+    pub fn seeded(seed: u64) -> Self {
+        let mut dice = Dice::new(seed, 17);
+        let rage = Rage::drawn(&mut dice);
+        Self::of(dice, rage, None)
+    }
+
+    /// Is no storm: nothing befalls anything.
+    pub fn calm() -> Self {
+        Self::of(Dice::new(0, 17), Rage::default(), None)
+    }
+
+    /// Spoils one request of a run that is calm otherwise.
+    pub fn single(number: u64, how: Befalls) -> Self {
+        Self::of(Dice::new(0, 17), Rage::default(), Some((number, how)))
+    }
+
+    fn of(dice: Dice, rage: Rage, only: Option<(u64, Befalls)>) -> Self {
+        let (asked, at, points, census) = (0, ("", 0), Vec::new(), Census::default());
+        Self(Arc::new(Mutex::new(State { dice, rage, only, asked, at, points, census })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how bad it is.
+    pub fn rage(&self) -> Rage {
+        self.lock().rage
+    }
+
+    /// Ends: from now on nothing befalls anything.
+    pub fn abates(&self) {
+        let mut state = self.lock();
+        let latency_ms = state.rage.latency_ms.min(40);
+        state.rage = Rage { latency_ms, ..Rage::default() };
+        state.only = None;
+    }
+
+    /// Says what was asked for and what befell it.
+    pub fn census(&self) -> Census {
+        self.lock().census.clone()
+    }
+
+    /// Lists the places where something was asked for, in order.
+    pub fn points(&self) -> Vec<Point> {
+        self.lock().points.clone()
+    }
+
+    /// Is told that an invocation begins.
+    pub(super) fn lands(&self, function: &'static str) {
+        self.lock().at = (function, 0);
+    }
+
+    /// Decides what befalls a request.
+    pub(super) fn befalls(&self, operation: &str) -> Befalls {
+        let mut state = self.lock();
+        let number = state.asked;
+        state.asked += 1;
+        let (function, before) = state.at;
+        state.at.1 += 1;
+        state.points.push(Point { function, operation: operation.to_owned(), before });
+        state.census.asked(operation);
+        let how = match state.only {
+            Some((only, how)) if only == number => Some(how),
+            Some(_) => None,
+            None => {
+                let chance = state.rage.requests;
+                let struck = chance > 0 && state.dice.below(1_000) < chance;
+                struck.then(|| *state.dice.pick(&befalling(operation)))
+            }
+        };
+        if let Some(how) = how {
+            state.census.befell(&format!("{operation} {how:?}"));
+        }
+        how.unwrap_or(Befalls::Fault(Fault::None))
+    }
+
+    /// Decides how long something of a request takes.
+    pub(super) fn latency(&self) -> Option<TimeDelta> {
+        let mut state = self.lock();
+        let most = state.rage.latency_ms;
+        let ms = (most > 0).then(|| state.dice.below(most + 1))?;
+        Some(TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(0)))
+    }
+
+    /// Decides whether a machine is started anew before it is used again.
+    pub(super) fn is_cold(&self) -> bool {
+        let chance = self.lock().rage.cold;
+        self.strikes(chance, "machine cold")
+    }
+
+    /// Decides which of so many machines is used.
+    pub(super) fn machine(&self, of: usize) -> usize {
+        let mut state = self.lock();
+        match state.rage == Rage::default() {
+            true => 0,
+            false => usize::try_from(state.dice.below(of as u64)).unwrap_or(0),
+        }
+    }
+
+    /// Decides how wrong a machine's clock is.
+    pub(super) fn skew_ms(&self) -> i64 {
+        let mut state = self.lock();
+        let most = state.rage.skew_ms;
+        if most == 0 { 0 } else { state.dice.between(-most, most) }
+    }
+
+    /// Decides whether a source's request comes late, and whether twice; seconds each.
+    pub(super) fn source(&self) -> (Option<i64>, Option<i64>) {
+        let chance = self.lock().rage.sources;
+        let one = |what: &str, to: i64| {
+            self.strikes(chance, what).then(|| self.lock().dice.between(1, to))
+        };
+        (one("source late", 900), one("source twice", 1_800))
+    }
+
+    fn strikes(&self, chance: u64, what: &str) -> bool {
+        let mut state = self.lock();
+        let strikes = chance > 0 && state.dice.below(1_000) < chance;
+        if strikes {
+            state.census.befell(what);
+        }
+        strikes
+    }
+
+    fn seconds(&self, low: i64, high: i64) -> TimeDelta {
+        TimeDelta::seconds(self.lock().dice.between(low, high))
+    }
+}
+
+/// Deliveries ask the storm.
+impl Fate for Storm {
+    fn ticks(&mut self, function: ScheduledFunction) -> Vec<TimeDelta> {
+        let on_time = vec![TimeDelta::zero()];
+        let chance = self.lock().rage.ticks;
+        // What runs once a day is late or doubled, and not lost: a night without it is no fault.
+        let is_sweep = function == ScheduledFunction::Sweep;
+        if !self.strikes(chance, "tick") {
+            return on_time;
+        }
+        match self.lock().dice.below(if is_sweep { 4 } else { 2 }) {
+            0 => vec![TimeDelta::zero(), TimeDelta::milliseconds(700)],
+            1 => vec![TimeDelta::zero(), TimeDelta::seconds(45)],
+            2 => vec![TimeDelta::seconds(200)],
+            _ => vec![],
+        }
+    }
+
+    fn record_delay(&mut self, _: &str) -> TimeDelta {
+        let chance = self.lock().rage.deliveries;
+        match self.strikes(chance, "record late") {
+            true => self.seconds(1, 20),
+            false => TimeDelta::zero(),
+        }
+    }
+
+    fn batch(&mut self, _: &str, most: usize) -> usize {
+        let chance = self.lock().rage.deliveries;
+        match self.strikes(chance, "batch cut") {
+            true => 1 + self.machine(3),
+            false => most,
+        }
+    }
+
+    fn replay(&mut self, _: &str) -> i64 {
+        let chance = self.lock().rage.deliveries / 2;
+        match self.strikes(chance, "batch replayed") {
+            true => self.lock().dice.between(1, 300),
+            false => 0,
+        }
+    }
+
+    fn put_off(&mut self, _: &str) -> Option<TimeDelta> {
+        let chance = self.lock().rage.deliveries;
+        self.strikes(chance, "message late").then(|| self.seconds(1, 90))
+    }
+
+    fn again(&mut self, _: &str) -> bool {
+        let chance = self.lock().rage.deliveries;
+        self.strikes(chance, "message twice")
+    }
+}
