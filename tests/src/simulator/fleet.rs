@@ -13,7 +13,7 @@ use local::{
 use runtime::Environment;
 use std::{
     panic::{AssertUnwindSafe, resume_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// How many machines are alive at a time.
@@ -31,7 +31,8 @@ pub struct Fleet {
 impl Fleet {
     /// Starts the machines, and says by what the first one's requests are counted.
     pub fn start(environment: Environment, wiring: Wiring, storm: Storm) -> (Self, Meters) {
-        let (first, meters) = assembly::metered(&environment, &wiring);
+        let clock = wiring.clock.askew(storm.skew());
+        let (first, meters) = assembly::metered(&environment, &Wiring { clock, ..wiring.clone() });
         let fleet = Self { environment, wiring, storm, machines: Arc::default() };
         let more = (1..MACHINES).map(|_| fleet.machine());
         let machines = std::iter::once(first).chain(more).collect();
@@ -45,8 +46,7 @@ impl Fleet {
 
     /// Starts a machine, cold, with a clock that is as wrong as the storm has it.
     fn machine(&self) -> Functions {
-        let ahead_ms = Arc::new(AtomicI64::new(self.storm.skew_ms()));
-        let clock = self.wiring.clock.askew(ahead_ms);
+        let clock = self.wiring.clock.askew(self.storm.skew());
         assembly::functions(&self.environment, &Wiring { clock, ..self.wiring.clone() })
     }
 

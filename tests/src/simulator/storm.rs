@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use local::{Fate, ScheduledFunction, sample::Dice};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 /// What befalls a request beyond its reply.
@@ -100,6 +103,8 @@ struct State {
     /// Which function began last, and how often it has asked for something since.
     at: (&'static str, u64),
     points: Vec<Point>,
+    /// How wrong each machine's clock is.
+    skews: Vec<Arc<AtomicI64>>,
     census: Census,
 }
 
@@ -139,8 +144,9 @@ impl Storm {
     }
 
     fn of(dice: Dice, rage: Rage, only: Option<(u64, Befalls)>) -> Self {
-        let (asked, at, points, census) = (0, ("", 0), Vec::new(), Census::default());
-        Self(Arc::new(Mutex::new(State { dice, rage, only, asked, at, points, census })))
+        let (asked, at, census) = (0, ("", 0), Census::default());
+        let (points, skews) = (Vec::new(), Vec::new());
+        Self(Arc::new(Mutex::new(State { dice, rage, only, asked, at, points, skews, census })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -158,6 +164,7 @@ impl Storm {
         let latency_ms = state.rage.latency_ms.min(40);
         state.rage = Rage { latency_ms, ..Rage::default() };
         state.only = None;
+        state.skews.iter().for_each(|skew| skew.store(0, Ordering::SeqCst));
     }
 
     /// Says what was asked for and what befell it.
@@ -172,6 +179,7 @@ impl Storm {
 
     /// Is told that an invocation begins.
     pub(super) fn lands(&self, function: &'static str) {
+        self.sets_a_clock();
         self.lock().at = (function, 0);
     }
 
@@ -222,11 +230,27 @@ impl Storm {
         }
     }
 
-    /// Decides how wrong a machine's clock is.
-    pub(super) fn skew_ms(&self) -> i64 {
+    /// Makes a machine's clock as wrong as it is; every clock is set when the storm is over.
+    pub(super) fn skew(&self) -> Arc<AtomicI64> {
         let mut state = self.lock();
         let most = state.rage.skew_ms;
-        if most == 0 { 0 } else { state.dice.between(-most, most) }
+        let skew_ms = if most == 0 { 0 } else { state.dice.between(-most, most) };
+        let skew = Arc::new(AtomicI64::new(skew_ms));
+        state.skews.push(Arc::clone(&skew));
+        skew
+    }
+
+    /// Decides whether a clock is set anew, forward or back.
+    fn sets_a_clock(&self) {
+        let chance = self.lock().rage.skew_ms.min(20).unsigned_abs();
+        if self.strikes(chance, "clock set") {
+            let mut state = self.lock();
+            let most = state.rage.skew_ms;
+            let machines = state.skews.len() as u64;
+            let which = usize::try_from(state.dice.below(machines)).unwrap_or(0);
+            let skew_ms = state.dice.between(-most, most);
+            state.skews[which].store(skew_ms, Ordering::SeqCst);
+        }
     }
 
     /// Decides whether a source's request comes late, and whether twice; seconds each.
