@@ -19,6 +19,7 @@ mod lateness;
 mod lifecycle;
 mod people;
 mod recount;
+mod redrive;
 mod refused;
 mod rivals;
 mod settling;

@@ -73,6 +73,11 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
         let chosen = choose(&calm.points);
         println!("{name}: {} faults at {} points, after {runs}", chosen.len(), calm.points.len());
         for (number, how) in chosen {
+            if let Ok(only) = std::env::var("ONLY") {
+                if only != format!("{name}:{number}") {
+                    continue;
+                }
+            }
             let point = &calm.points[number];
             let told = Told { name, number, how };
             let played = Box::pin(play(play_of, Some((number as u64, how)))).await;

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{
     fmt,
     sync::{
@@ -44,6 +44,8 @@ pub enum Fault {
     ForgottenReply,
     /// It is refused because another transaction holds its rows.
     Conflict,
+    /// It is carried out as by a newer version, whose commits this one must not read.
+    Newer,
 }
 
 /// Decides what happens to a request by its operation and its number, from 0.
@@ -152,8 +154,9 @@ pub(crate) async fn carry_out(
         Fault::Reset => Err(ConnectorError::io("the connection was reset".into())),
         Fault::Timeout => Err(ConnectorError::timeout("nothing was answered".into())),
         Fault::LostReply => lose(inner.call(request).await),
-        Fault::ForgottenReply => lose(inner.call(without_token(request)).await),
+        Fault::ForgottenReply => lose(inner.call(changed(request, forgets_token)).await),
         Fault::Conflict => conflict(&request, operation),
+        Fault::Newer => inner.call(changed(request, breaks_commits)).await,
     }
 }
 
@@ -213,12 +216,33 @@ fn conflict(request: &HttpRequest, operation: &str) -> Result<HttpResponse, Conn
 }
 
 /// Takes the token from a transaction, so that whoever carries it out does not know its retry.
-pub(crate) fn without_token(mut request: HttpRequest) -> HttpRequest {
+/// Takes the token from a transaction.
+pub(crate) fn without_token(request: HttpRequest) -> HttpRequest {
+    changed(request, forgets_token)
+}
+
+fn forgets_token(fields: &mut Map<String, Value>) {
+    fields.remove("ClientRequestToken");
+}
+
+/// Raises the number that keeps older versions from the commits of a transaction.
+fn breaks_commits(fields: &mut Map<String, Value>) {
+    let rows = fields.get_mut("TransactItems").and_then(Value::as_array_mut);
+    for row in rows.into_iter().flatten().filter_map(|row| row.pointer_mut("/Put/Item")) {
+        let sort_key = row.pointer("/sk/S").and_then(Value::as_str);
+        if sort_key.is_some_and(store::is_commit_key) {
+            row["breaks"] = json!({ "N": "2" });
+        }
+    }
+}
+
+/// Changes the document a request carries.
+fn changed(mut request: HttpRequest, change: impl FnOnce(&mut Map<String, Value>)) -> HttpRequest {
     let body = request.body().bytes().unwrap_or_default();
     let Ok(Value::Object(mut fields)) = serde_json::from_slice::<Value>(body) else {
         return request;
     };
-    fields.remove("ClientRequestToken");
+    change(&mut fields);
     let body = Value::Object(fields).to_string();
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);

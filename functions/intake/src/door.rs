@@ -3,6 +3,7 @@
 use crate::{
     Envelope, Intake, Settled,
     connector::{self, Reply},
+    settling::PATIENCE,
 };
 use bytes::Bytes;
 use domain::{
@@ -86,7 +87,7 @@ impl Intake {
         }
         let reading = connector::read(key, source, request.headers(), request.body());
         let envelope = Envelope { source: key.clone(), receipt, received_at };
-        match self.settle_all(&envelope, reading).await {
+        match self.settle_all(&envelope, reading, PATIENCE).await {
             Ok(settled) => answer(source, &settled),
             Err(error) => self.not_stored(&error.to_string(), instance),
         }

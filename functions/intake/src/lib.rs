@@ -6,6 +6,7 @@
 //! cannot be read is put in quarantine and answered 200, and what cannot be settled in time is
 //! answered `pending` and comes back through the queue.
 
+mod again;
 pub mod connector;
 mod door;
 mod drain;
@@ -18,7 +19,8 @@ use http::{Request, Response};
 use runtime::{Clock, Configs, Ids, Secrets};
 use serde::Serialize;
 use settle::{Effect, Origin, Settler};
-use store::Store;
+use std::collections::BTreeMap;
+use store::{AsideKey, Store};
 
 /// Turns webhooks into handoffs.
 #[derive(Clone)]
@@ -51,6 +53,9 @@ pub struct Settled {
     pub quarantined: usize,
     /// Events that will be settled shortly.
     pub pending: usize,
+    /// Where the entries that could not be read are, and why each.
+    #[serde(skip)]
+    pub aside: BTreeMap<AsideKey, String>,
 }
 
 /// What is known of the request an event came in.

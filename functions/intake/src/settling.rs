@@ -14,10 +14,10 @@ use domain::{SourceEvent, subject::Reference};
 use futures::{StreamExt, stream};
 use settle::{Effect, Origin, SettleError};
 use std::collections::BTreeMap;
-use store::{Quarantined, StoreError};
+use store::{AsideKey, Quarantined, StoreError};
 
-/// How long a sender is kept waiting before what is left is answered `pending`, in milliseconds.
-const PATIENCE_MS: i64 = 2_500;
+/// How long a sender is kept waiting before what is left is answered `pending`.
+pub(crate) const PATIENCE: Duration = Duration::milliseconds(2_500);
 
 /// When a receipt with unsettled events is looked at by the sweep, in seconds.
 const PENDING_SECONDS: i64 = 30;
@@ -31,12 +31,20 @@ const NOBODY: &str = "field:data.subject";
 /// What became of one event of a request.
 enum Came {
     To(Effect),
-    Aside,
+    Aside(AsideKey, String),
     Pending,
 }
 
+/// A request's entries, apart.
+struct Entries {
+    events: Vec<SourceEvent>,
+    /// What is put aside without trying, by its place.
+    unusable: Vec<(String, Unreadable)>,
+    ignored: usize,
+}
+
 impl Intake {
-    /// Settles everything a request says.
+    /// Settles everything a request says; what is not done after `patience` waits.
     ///
     /// # Errors
     /// Only when not even the unsettled rest could be noted: the sender must be told to send it
@@ -45,25 +53,17 @@ impl Intake {
         &self,
         envelope: &Envelope,
         reading: Reading,
+        patience: Duration,
     ) -> Result<Settled, SettleError> {
-        let mut settled = Settled { receipt: envelope.receipt.clone(), ..Settled::default() };
-        let mut events = Vec::new();
-        for (place, item) in reading.items.into_iter().enumerate() {
-            match item {
-                Item::Event(event) if event.subject.all_references().is_empty() => {
-                    let nobody = unusable(NOBODY.to_owned(), &event);
-                    self.put_aside(envelope, &place.to_string(), &nobody).await?;
-                    settled.quarantined += 1;
-                }
-                Item::Event(event) => events.push(*event),
-                Item::Ignored => settled.ignored += 1,
-                Item::Unreadable(unreadable) => {
-                    self.put_aside(envelope, &place.to_string(), &unreadable).await?;
-                    settled.quarantined += 1;
-                }
-            }
+        let Entries { events, unusable, ignored } = entries(reading);
+        let receipt = envelope.receipt.clone();
+        let mut settled = Settled { receipt, ignored, ..Settled::default() };
+        for (place, unreadable) in unusable {
+            let (key, reason) = self.put_aside(envelope, &place, &unreadable).await?;
+            settled.quarantined += 1;
+            settled.aside.insert(key, reason);
         }
-        let until = self.clock.now() + Duration::milliseconds(PATIENCE_MS);
+        let until = self.clock.now() + patience;
         let origin = envelope.origin();
         let results: Vec<Vec<Came>> = stream::iter(in_order_of_reference(events))
             .map(|group| self.settle_group((envelope, &origin), group, until))
@@ -73,7 +73,10 @@ impl Intake {
         for came in results.into_iter().flatten() {
             match came {
                 Came::To(effect) => settled.count(effect),
-                Came::Aside => settled.quarantined += 1,
+                Came::Aside(key, reason) => {
+                    settled.quarantined += 1;
+                    settled.aside.insert(key, reason);
+                }
                 Came::Pending => settled.pending += 1,
             }
         }
@@ -113,12 +116,24 @@ impl Intake {
         if let SettleError::Store(StoreError::Refused { reason }) = &error {
             // It will never be taken as it is: the rest of its subject's events go on.
             let refused = unusable(format!("refused: {reason}"), event);
-            if self.put_aside(envelope, &event.key, &refused).await.is_ok() {
-                return Came::Aside;
+            if let Ok((key, reason)) = self.put_aside(envelope, &event.key, &refused).await {
+                return Came::Aside(key, reason);
             }
         }
         tracing::warn!(%error, receipt = %envelope.receipt, "an event is pending");
         Came::Pending
+    }
+
+    /// Tells where a request's entries would be put aside, as it is read today, and why each.
+    pub(crate) fn would_put_aside(
+        envelope: &Envelope,
+        reading: Reading,
+    ) -> BTreeMap<AsideKey, String> {
+        let unusable = entries(reading).unusable.into_iter().map(|(place, unreadable)| {
+            let aside = quarantined(envelope, &unreadable);
+            (aside.place(&place), aside.reason)
+        });
+        unusable.collect()
     }
 
     /// Puts an entry of a receipt in quarantine; `entry` names it within the receipt.
@@ -127,19 +142,40 @@ impl Intake {
         envelope: &Envelope,
         entry: &str,
         unreadable: &Unreadable,
-    ) -> Result<(), SettleError> {
-        let kept = &unreadable.part[..unreadable.part.len().min(PART_BYTES)];
-        let aside = Quarantined {
-            what: envelope.receipt.to_string(),
-            kind: "receipt".to_owned(),
-            by: "intake".to_owned(),
-            reason: unreadable.reason.clone(),
-            at: envelope.received_at,
-            part: Some(STANDARD.encode(kept)),
-        };
-        tracing::warn!(receipt = %envelope.receipt, reason = unreadable.reason, "in quarantine");
-        Ok(self.store.quarantine(&aside, entry).await?)
+    ) -> Result<(AsideKey, String), SettleError> {
+        let aside = quarantined(envelope, unreadable);
+        tracing::warn!(receipt = %envelope.receipt, reason = aside.reason, "in quarantine");
+        let key = self.store.quarantine(&aside, entry).await?;
+        Ok((key, aside.reason))
     }
+}
+
+fn quarantined(envelope: &Envelope, unreadable: &Unreadable) -> Quarantined {
+    let kept = &unreadable.part[..unreadable.part.len().min(PART_BYTES)];
+    Quarantined {
+        what: envelope.receipt.to_string(),
+        kind: "receipt".to_owned(),
+        by: "intake".to_owned(),
+        reason: unreadable.reason.clone(),
+        at: envelope.received_at,
+        part: Some(STANDARD.encode(kept)),
+    }
+}
+
+/// Takes a request's entries apart; what names nobody is for the quarantine too.
+fn entries(reading: Reading) -> Entries {
+    let mut entries = Entries { events: Vec::new(), unusable: Vec::new(), ignored: 0 };
+    for (place, item) in reading.items.into_iter().enumerate() {
+        match item {
+            Item::Event(event) if event.subject.all_references().is_empty() => {
+                entries.unusable.push((place.to_string(), unusable(NOBODY.to_owned(), &event)));
+            }
+            Item::Event(event) => entries.events.push(*event),
+            Item::Ignored => entries.ignored += 1,
+            Item::Unreadable(unreadable) => entries.unusable.push((place.to_string(), unreadable)),
+        }
+    }
+    entries
 }
 
 /// Makes an entry that was read, and cannot be used, one to put aside.

@@ -3,19 +3,19 @@
 //! A batch is folded in one transaction that also moves the shard's checkpoint, on condition that
 //! it is exactly where it was read. A batch that comes again finds its records behind the
 //! checkpoint; a slow invocation that commits late finds the checkpoint moved. What does not fit
-//! one transaction is folded by the next. A record that cannot be read is put in quarantine and
-//! counted when it is redriven: the others do not wait for it.
+//! one transaction is folded by the next. A record that cannot be read is put in quarantine by the
+//! transaction that folds the others, and counted when it is redriven by the one that takes it out
+//! again: nobody waits for it, and it is never counted and in quarantine at once.
 
 use aws_lambda_events::event::{
     dynamodb::{EventRecord, TimeWindowEvent, TimeWindowEventResponse},
     streams::DynamoDbBatchItemFailure,
 };
-use domain::{AttemptId, rollup::contributions};
+use domain::{AttemptId, Commit, rollup::contributions};
 use runtime::{Clock, Ids};
-use std::collections::BTreeMap;
-use store::{Fold, Quarantined, Store, StoreError, commit_of};
+use store::{AsideKey, Fold, Quarantined, Rows, Store, StoreError, commit_name, commit_of};
 
-/// Rows a fold may touch: a transaction has a hundred, and one is the checkpoint.
+/// Rows a fold may write: a transaction has a hundred, and one is the checkpoint.
 const ROWS_MAX: usize = 99;
 
 /// How often a moved checkpoint is read again before the batch is left to come back.
@@ -75,11 +75,8 @@ impl Metrics {
                 next += 1;
                 continue;
             }
-            let stop = |error| (sequence.clone(), error);
-            let (fold, taken) =
-                self.gather(shard, &checkpoint, &records[next..]).await.map_err(stop)?;
-            let attempt = AttemptId(self.ids.ulid(self.clock.now()));
-            match self.store.fold(CONSUMER, &fold, &attempt).await {
+            let (fold, taken) = gather(shard, &checkpoint, &records[next..]);
+            match self.store.fold(CONSUMER, &fold, &self.attempt()).await {
                 Ok(()) => {
                     checkpoint = Some(fold.to);
                     next += taken;
@@ -96,54 +93,73 @@ impl Metrics {
         Ok(())
     }
 
-    /// Adds up records until the rows they touch fill a transaction; returns how many it took, at
-    /// least one.
-    async fn gather(
-        &self,
-        shard: &str,
-        checkpoint: &Option<Sequence>,
-        records: &[EventRecord],
-    ) -> Result<(Fold, usize), StoreError> {
-        let mut fold =
-            Fold { shard: shard.to_owned(), from: checkpoint.clone(), ..Fold::default() };
-        let mut taken = 0;
-        for record in records {
-            let mut rows = fold.rows.clone();
-            match commit_of(record.change.new_image.clone()) {
-                Ok(commit) => {
-                    for delta in contributions(&commit) {
-                        let row = (delta.family.to_string(), delta.dimension, delta.day);
-                        let counters: &mut BTreeMap<String, i64> = rows.entry(row).or_default();
-                        *counters.entry(delta.counter).or_default() += delta.amount;
-                    }
-                }
-                Err(error) => self.put_aside(record, &error).await?,
-            }
-            if rows.len() > ROWS_MAX && taken > 0 {
-                break;
-            }
-            fold.rows = rows;
-            fold.to = sequence_of(record);
-            taken += 1;
-        }
-        fold.rows.retain(|_, counters| {
-            counters.retain(|_, amount| *amount != 0);
-            !counters.is_empty()
-        });
-        Ok((fold, taken))
+    /// Counts a commit that is in quarantine, once, and takes it out of these places.
+    ///
+    /// # Errors
+    /// `Malformed` or `TooNew` when it still cannot be read, `Missing` when it is not there;
+    /// `Unavailable` and `Conflict` mean later.
+    pub async fn count_again(&self, commit: &str, places: &[AsideKey]) -> Result<(), StoreError> {
+        let commit = self.store.commit_named(commit).await?;
+        let mut rows = Rows::new();
+        add(&mut rows, &commit);
+        without_zeros(&mut rows);
+        self.store.count_aside(places, &rows, &self.attempt()).await
     }
 
-    async fn put_aside(&self, record: &EventRecord, error: &StoreError) -> Result<(), StoreError> {
-        tracing::error!(%error, "a commit cannot be read: it is in quarantine");
-        let aside = Quarantined {
-            what: serde_json::to_string(&record.change.keys).unwrap_or_default(),
-            kind: "commit".to_owned(),
-            by: CONSUMER.to_owned(),
-            reason: error.to_string(),
-            at: record.change.approximate_creation_date_time,
-            part: None,
-        };
-        self.store.quarantine(&aside, &sequence_of(record)).await
+    fn attempt(&self) -> AttemptId {
+        AttemptId(self.ids.ulid(self.clock.now()))
+    }
+}
+
+/// Adds up records until the rows they write fill a transaction; returns how many it took, at least
+/// one.
+fn gather(shard: &str, checkpoint: &Option<Sequence>, records: &[EventRecord]) -> (Fold, usize) {
+    let mut fold = Fold { shard: shard.to_owned(), from: checkpoint.clone(), ..Fold::default() };
+    let mut taken = 0;
+    for record in records {
+        let (mut rows, mut aside) = (fold.rows.clone(), None);
+        match commit_of(record.change.new_image.clone()) {
+            Ok(commit) => add(&mut rows, &commit),
+            Err(error) => aside = Some((unreadable(record, &error), sequence_of(record))),
+        }
+        let written = rows.len() + fold.aside.len() + usize::from(aside.is_some());
+        if written > ROWS_MAX && taken > 0 {
+            break;
+        }
+        fold.rows = rows;
+        fold.aside.extend(aside);
+        fold.to = sequence_of(record);
+        taken += 1;
+    }
+    without_zeros(&mut fold.rows);
+    (fold, taken)
+}
+
+/// Adds what a commit counts for.
+fn add(rows: &mut Rows, commit: &Commit) {
+    for delta in contributions(commit) {
+        let row = (delta.family.to_string(), delta.dimension, delta.day);
+        *rows.entry(row).or_default().entry(delta.counter).or_default() += delta.amount;
+    }
+}
+
+/// Leaves out what adds nothing.
+fn without_zeros(rows: &mut Rows) {
+    rows.retain(|_, counters| {
+        counters.retain(|_, amount| *amount != 0);
+        !counters.is_empty()
+    });
+}
+
+fn unreadable(record: &EventRecord, error: &StoreError) -> Quarantined {
+    tracing::error!(%error, "a commit cannot be read: it goes to quarantine");
+    Quarantined {
+        what: commit_name(&record.change.keys),
+        kind: "commit".to_owned(),
+        by: CONSUMER.to_owned(),
+        reason: error.to_string(),
+        at: record.change.approximate_creation_date_time,
+        part: None,
     }
 }
 

@@ -11,12 +11,11 @@ use aws_lambda_events::event::{
     dynamodb::{Event, EventRecord},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{Commit, notice::notices};
 use runtime::{
     Bus, Clock, Configs, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
 };
-use store::{Quarantined, Store, StoreError, commit_of};
+use store::{Quarantined, Store, StoreError, commit_name, commit_of};
 
 /// Tells downstream what was committed.
 #[derive(Clone)]
@@ -69,24 +68,34 @@ impl Relay {
 
     async fn take(&self, mut record: EventRecord) -> Result<(), RelayError> {
         let image = std::mem::take(&mut record.change.new_image);
-        let (key, written_at) = (&record.change.keys, record.change.approximate_creation_date_time);
+        let (keys, written_at) =
+            (&record.change.keys, record.change.approximate_creation_date_time);
         let sequence = record.change.sequence_number.clone().unwrap_or_default();
         match commit_of(image) {
             Ok(commit) => self.tell(&commit).await,
             Err(error) => {
                 tracing::error!(%error, "a commit cannot be read: it is in quarantine");
-                let keys = serde_json::to_string(key).unwrap_or_default();
                 let aside = Quarantined {
-                    what: keys.clone(),
+                    what: commit_name(keys),
                     kind: "commit".to_owned(),
                     by: "relay".to_owned(),
                     reason: error.to_string(),
                     at: written_at,
-                    part: Some(STANDARD.encode(keys)),
+                    part: None,
                 };
-                Ok(self.store.quarantine(&aside, &sequence).await?)
+                self.store.quarantine(&aside, &sequence).await?;
+                Ok(())
             }
         }
+    }
+
+    /// Tells a commit that is in quarantine; what was told of it before is told again.
+    ///
+    /// # Errors
+    /// `Store` when it still cannot be read, or not now; the others mean later.
+    pub async fn tell_again(&self, commit: &str) -> Result<(), RelayError> {
+        let commit = self.store.commit_named(commit).await?;
+        self.tell(&commit).await
     }
 
     /// Tells one commit: events to the bus, urgent notices to the topic.

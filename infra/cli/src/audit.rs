@@ -4,7 +4,7 @@
 //! it puts the numbers right: to each counter that differs it adds the difference, on condition
 //! that the row is still as it was read.
 
-use crate::{Failure, output, table::Place};
+use crate::{Failure, output, redrive, table::Place};
 use audit::{Audit, Differing, Report};
 use chrono::{Days, NaiveDate};
 use clap::Args;
@@ -66,6 +66,13 @@ async fn audited(options: &Options) -> Result<Told, Failure> {
     let configs = Configs::new(table.store.clone());
     let audit = Audit::new(table.store.clone(), configs, clock.clone());
     let report = audit.days((since, until)).await.map_err(Failure::Audit)?;
+    if options.rebuild {
+        let uncounted = redrive::uncounted(&table.store).await;
+        match uncounted.map_err(SetupError::from)? {
+            0 => {}
+            uncounted => return Err(Failure::Uncounted(uncounted)),
+        }
+    }
     let corrected = match options.rebuild {
         true => correct(&table.store, &report.differing, &clock).await.map_err(SetupError::from)?,
         false => 0,

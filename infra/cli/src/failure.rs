@@ -64,6 +64,19 @@ pub enum Failure {
     /// What is stored cannot be audited.
     #[error("The table cannot be audited: {0}.")]
     Audit(#[from] audit::AuditError),
+    /// Numbers would be put right that a redrive adds to.
+    #[error(
+        "{0} commits that were put aside can be counted now, and would be counted twice after \
+         --rebuild: run `handoff redrive` first."
+    )]
+    Uncounted(usize),
+    /// Nobody said where commits are told.
+    #[error(
+        "{0} commits that the relay put aside are told on the bus and the topic: name them with \
+         --bus and --topic, as the stack's outputs BusName and TopicArn do, or leave them with \
+         `--by intake` and `--by metrics`."
+    )]
+    NoOutward(usize),
     /// A lead triggers nothing.
     #[error("A lead that says `{event}` like this opens no handoff: name a type with --type.")]
     TriggersNothing {

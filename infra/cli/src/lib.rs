@@ -15,6 +15,7 @@ mod organisation;
 mod output;
 mod problems;
 pub mod push;
+pub mod redrive;
 pub mod replay;
 pub mod route;
 pub mod table;
@@ -56,6 +57,8 @@ pub enum Command {
     Push(push::Options),
     /// Holds what is stored against what the histories say
     Audit(audit::Options),
+    /// Puts through again what is in quarantine
+    Redrive(redrive::Options),
     /// Says from when to when a rep is away, or that they are back
     Absence(absence::Options),
     /// Prints a shell's completions
@@ -70,6 +73,8 @@ impl Arguments {
     pub fn log_filter(&self) -> &'static str {
         match self.command {
             Some(Command::Demo(_)) => "error",
+            // It says itself what stays aside.
+            Some(Command::Redrive(_)) => "warn,dynoxide=error,intake=error",
             _ => "warn,dynoxide=error",
         }
     }

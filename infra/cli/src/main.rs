@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use cli::{
-    Arguments, Command, absence, audit, check, completions, demo, due, push, replay, route, up,
+    Arguments, Command, absence, audit, check, completions, demo, due, push, redrive, replay,
+    route, up,
 };
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Command::Push(options) => push::run(&options),
         Command::Replay(options) => replay::run(&options),
         Command::Audit(options) => audit::run(&options),
+        Command::Redrive(options) => redrive::run(&options),
         Command::Absence(options) => absence::run(&options),
         Command::Completions(options) => completions::run(&options),
     };

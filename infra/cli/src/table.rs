@@ -26,6 +26,8 @@ pub struct Place {
 pub(crate) struct Table {
     /// The table.
     pub(crate) store: Store,
+    /// What it was reached by, and what else can be.
+    pub(crate) environment: Environment,
     /// The engine, where it is on this machine.
     parts: Option<Parts>,
 }
@@ -37,8 +39,8 @@ impl Place {
     /// When the directory is in use, or what AWS needs is not in the environment.
     pub(crate) fn open(&self, clock: &Clock) -> Result<Table, Failure> {
         if let Some(table) = &self.table {
-            let store = Environment::read()?.with_table(table).store();
-            return Ok(Table { store, parts: None });
+            let environment = Environment::read()?.with_table(table);
+            return Ok(Table { store: environment.store(), environment, parts: None });
         }
         let parts = Parts::start(Setup {
             data: self.data.clone(),
@@ -46,7 +48,8 @@ impl Place {
             rules: assembly::rules(),
             clock: clock.clone(),
         })?;
-        Ok(Table { store: assembly::environment(&parts).store(), parts: Some(parts) })
+        let environment = assembly::environment(&parts);
+        Ok(Table { store: environment.store(), environment, parts: Some(parts) })
     }
 }
 

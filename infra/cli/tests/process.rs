@@ -8,7 +8,10 @@
 )]
 
 use chrono::Utc;
-use local::sample::{PUBLIC_URL, Sender};
+use local::{
+    Parts, Setup, assembly,
+    sample::{PUBLIC_URL, Sender},
+};
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -18,6 +21,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
+use store::Quarantined;
 
 /// How often the kill test kills, unless `HANDOFF_KILLS` says otherwise.
 const KILLS: usize = 6;
@@ -146,14 +150,19 @@ impl Running {
             "type": "demo.requested", "timestamp": now.to_rfc3339(),
             "data": { "subject": { "crm": "hubspot", "object": "contact", "id": id, "country": "GB" } },
         });
-        let request = Sender::new(PUBLIC_URL).generic(id, now, &body);
+        let answer = self.send(&Sender::new(PUBLIC_URL).generic(id, now, &body))?;
+        answer["opened"][0].as_str().map(str::to_owned)
+    }
+
+    /// Sends a webhook; what it was answered.
+    fn send(&self, request: &http::Request<bytes::Bytes>) -> Option<Value> {
         let mut head = format!("POST {} HTTP/1.1\r\n", request.uri());
         for (name, value) in request.headers() {
             head += &format!("{name}: {}\r\n", value.to_str().ok()?);
         }
         let (status, answer) = self.call(&head, request.body())?;
         assert_eq!(status, 200, "{answer}");
-        answer["opened"][0].as_str().map(str::to_owned)
+        Some(answer)
     }
 
     fn handoff(&self, id: &str) -> Option<(u16, Value)> {
@@ -294,6 +303,146 @@ fn an_absence_is_recorded_where_nothing_runs_and_the_desk_shows_it() {
     let said: Value = serde_json::from_slice(&back.stdout).expect("a document");
     assert_eq!(said, json!({ "rep": "amara", "absent_from": null, "absent_to": null }));
     let _ = fs::remove_dir_all(data);
+}
+
+#[test]
+fn what_is_in_quarantine_is_redriven_when_the_configuration_has_learned_to_read_it() {
+    let data = folder("redrive");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let path = data.to_string_lossy().into_owned();
+    let redrive = |more: &[&str]| {
+        let arguments = [&["redrive", "--data", &path], more].concat();
+        let output = output(&arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    };
+    refuses(&["redrive", "--data", &path], "no configuration there yet");
+    let running = Running::start(&data);
+    let entry = json!([{
+        "eventId": 1, "subscriptionId": 2, "objectId": 3, "occurredAt": 1_767_605_400_000_u64,
+        "subscriptionType": "contact.propertyChange",
+        "propertyName": "recent_conversion_event_name", "propertyValue": "Booked a demo",
+    }]);
+    // HubSpot signs the address it was given.
+    let sender = Sender::new(&format!("http://127.0.0.1:{}", running.port));
+    let request = sender.hubspot_app(Utc::now(), entry.to_string().into());
+    let answer = running.send(&request).expect("it was acknowledged");
+    assert_eq!(answer["quarantined"], 1, "{answer}");
+    let receipt = answer["receipt"].as_str().expect("a receipt").to_owned();
+    let in_use = output(&["redrive", "--data", &path]);
+    let said = String::from_utf8_lossy(&in_use.stderr).into_owned();
+    assert!(in_use.status.code() == Some(2) && said.contains("in use by another"), "{said}");
+    drop(running);
+
+    let (code, said) = redrive(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    let line = format!("left     receipt {receipt}, put aside by intake ");
+    assert!(said.starts_with(&line) && said.contains(": field:portalId\n"), "{said}");
+    assert!(said.ends_with("0 went through, 1 left.\n"), "{said}");
+    let mended = data.join("mended.toml");
+    let text = local::sample::ORGANISATION.replacen("senders = [\"62515\"]", "senders = []", 1);
+    fs::write(&mended, text).expect("a file");
+    let pushed = output(&["push", &mended.to_string_lossy(), "--data", &path]);
+    assert!(pushed.status.success(), "{pushed:?}");
+
+    let (code, said) = redrive(&["--until", "2020-01-01"]);
+    assert_eq!((code, said.as_str()), (Some(0), "Nothing of that is in quarantine.\n"));
+    let (code, said) = redrive(&["--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("can be read now\n1 would go through, 0 left.\n"), "{said}");
+    let (code, said) = redrive(&["--json"]);
+    let said: Value = serde_json::from_str(&said).expect("a document");
+    let thing = &said["things"][0];
+    assert_eq!((code, &said["through"], &said["left"]), (Some(0), &json!(1), &json!(0)), "{said}");
+    assert_eq!((&thing["what"], &thing["came"]), (&json!(receipt), &json!("through")), "{said}");
+    assert_eq!(
+        (&thing["reasons"], &thing["said"]),
+        (&json!({"field:portalId": 1}), &json!("1 opened"))
+    );
+    assert_eq!(redrive(&[]), (Some(0), "Nothing is in quarantine.\n".to_owned()));
+    let (code, said) = redrive(&["--receipt", &receipt]);
+    assert!(code == Some(0) && said.contains("1 settled before"), "{said}");
+    let (code, said) = redrive(&["--receipt", "nobody"]);
+    assert!(code == Some(1) && said.contains("there is no receipt `nobody`"), "{said}");
+    refuses(&["redrive", "--data", &path, "--since", "yesterday"], "2026-01-05");
+    refuses(
+        &["redrive", "--data", &path, "--since", "2026-01-02", "--until", "2026-01-01"],
+        "ends before it begins",
+    );
+
+    // What went through has its effect as soon as the system runs.
+    let running = Running::start(&data);
+    let health = running.call("GET /api/health HTTP/1.1\r\n", b"").expect("an answer").1;
+    assert_eq!(health["quarantine"], 0, "{health}");
+    let queue = running.call("GET /api/handoffs HTTP/1.1\r\n", b"").expect("an answer").1;
+    assert_eq!(queue["handoffs"].as_array().map(Vec::len), Some(1), "{queue}");
+    let id = queue["handoffs"][0]["id"].as_str().expect("an id").to_owned();
+    drop(running);
+
+    // Numbers that are put right before what waits is counted would have it twice.
+    plant(&data, &aside("metrics", &format!("{id}:1")));
+    refuses(&["audit", "--rebuild", "--data", &path], "run `handoff redrive` first");
+    let (code, said) = redrive(&[]);
+    assert!(code == Some(0) && said.contains("         counted\n"), "{said}");
+    let _ = fs::remove_dir_all(data);
+}
+
+/// Puts something aside in a system that does not run.
+fn plant(data: &Path, aside: &Quarantined) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let (clock, _) = runtime::Clock::hand(Utc::now());
+        let (data, table) = (Some(data.to_owned()), assembly::TABLE.to_owned());
+        let parts = Parts::start(Setup { data, table, rules: Vec::new(), clock });
+        let parts = parts.expect("the engine starts");
+        let store = assembly::environment(&parts).store();
+        store.quarantine(aside, "1").await.expect("a table");
+    });
+}
+
+fn aside(by: &str, what: &str) -> Quarantined {
+    Quarantined {
+        what: what.to_owned(),
+        kind: "commit".to_owned(),
+        by: by.to_owned(),
+        reason: "json".to_owned(),
+        at: Utc::now(),
+        part: None,
+    }
+}
+
+#[tokio::test]
+async fn what_the_relay_put_aside_needs_a_bus_and_what_metrics_did_comes_before_a_rebuild() {
+    let (clock, _) = runtime::Clock::hand(Utc::now());
+    let table = assembly::TABLE.to_owned();
+    let setup = Setup { data: None, table, rules: Vec::new(), clock: clock.clone() };
+    let parts = Parts::start(setup).expect("the engine starts");
+    let store = assembly::environment(&parts).store();
+    let wiring = assembly::Wiring { clock, ids: runtime::Ids::seeded(1), abreast: 1 };
+    let config = assembly::establish(&store, local::sample::ORGANISATION, &wiring).await;
+    config.expect("the sample is good");
+    let (endpoint, wire) = (parts.dynamodb_endpoint(), parts.wire_endpoint());
+    let there = |arguments: &[&str]| {
+        let mut command = handoff(arguments);
+        command.args(["--table", assembly::TABLE]).env("AWS_REGION", "local");
+        command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+        let output = command.env("AWS_ENDPOINT_URL", &endpoint).output().expect("the binary runs");
+        let said = [&output.stdout[..], &output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    assert_eq!(there(&["redrive"]), (Some(0), "Nothing is in quarantine.\n".to_owned()));
+    store.quarantine(&aside("relay", "nobody:1"), "1").await.expect("a table");
+    let (code, said) = there(&["redrive"]);
+    assert!(code == Some(2) && said.contains("BusName and TopicArn"), "{said}");
+    let (code, said) = there(&["redrive", "--by", "metrics"]);
+    assert_eq!((code, said.as_str()), (Some(0), "Nothing of that is in quarantine.\n"));
+    let (code, said) = there(&["redrive", "--bus", "handoff", "--topic", &wire]);
+    assert!(code == Some(1) && said.contains("there is no commit `nobody:1`"), "{said}");
+
+    let (code, said) = there(&["audit", "--rebuild"]);
+    assert_eq!(code, Some(0), "{said}");
+    store.quarantine(&aside("metrics", "nobody:1"), "2").await.expect("a table");
+    assert_eq!(there(&["audit", "--rebuild"]).0, Some(0), "nobody can count that");
 }
 
 #[test]

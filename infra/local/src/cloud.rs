@@ -167,6 +167,8 @@ impl Cloud {
     /// It gives up after an hour of virtual time; then something is still pending.
     pub async fn settle(&mut self) -> Result<(), StateError> {
         let end = self.now() + SETTLES_UNTIL;
+        // Somebody else may have written to the table or the bus since the last step.
+        self.deliveries.look(self.hand.now(), &mut self.agenda)?;
         loop {
             let horizon = end.min(self.now() + SETTLES_WITHIN);
             let next = self.pending()?.into_iter().map(|pending| pending.at).min();

@@ -115,6 +115,18 @@ impl Environment {
         Self { table: table.to_owned(), ..self }
     }
 
+    /// Tells another bus and another topic, each if it is named.
+    pub fn with_outward(self, bus: &Option<String>, topic: &Option<String>) -> Self {
+        let bus = bus.clone().unwrap_or(self.bus);
+        let topic = topic.clone().unwrap_or(self.topic);
+        Self { bus, topic, ..self }
+    }
+
+    /// Tells whether both the bus and the topic are named.
+    pub fn has_outward(&self) -> bool {
+        !self.bus.is_empty() && !self.topic.is_empty()
+    }
+
     /// Sends requests through another HTTP client: how tests put faults under the SDK.
     pub fn with_http(self, http: SharedHttpClient) -> Self {
         Self { http, ..self }

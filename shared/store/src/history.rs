@@ -6,8 +6,8 @@
 
 use crate::{
     Store, StoreError,
-    item::{Item, Query, from_item, text},
-    keys::{self, COMMIT, Key},
+    item::{BREAKS, Item, Query, from_item, text},
+    keys::{self, COMMIT, HANDOFF_PREFIX, Key},
 };
 use domain::{Commit, HandoffId};
 use serde::{Deserialize, Serialize};
@@ -45,9 +45,28 @@ pub fn is_commit_key(sk: &str) -> bool {
 /// `Malformed` or `TooNew`, for the consumer to quarantine.
 pub fn commit_of(image: serde_dynamo::Item) -> Result<Commit, StoreError> {
     let malformed = |reason: String| StoreError::Malformed { what: "commit", reason };
+    if let Some(serde_dynamo::AttributeValue::N(breaks)) = image.get("breaks") {
+        let breaks = breaks.parse().unwrap_or(u32::MAX);
+        if breaks > BREAKS {
+            return Err(StoreError::TooNew { breaks });
+        }
+    }
     let entry: Entry =
         serde_dynamo::from_item(image).map_err(|error| malformed(error.to_string()))?;
     read(entry)
+}
+
+/// Names the commit that a stream record is of by the record's keys, as `handoff:version`; for what
+/// is in quarantine.
+pub fn commit_name(keys: &serde_dynamo::Item) -> String {
+    let key = |name| match keys.get(name) {
+        Some(serde_dynamo::AttributeValue::S(text)) => text.as_str(),
+        _ => "",
+    };
+    let (pk, sk) = (key(keys::PK), key(keys::SK));
+    let handoff = pk.strip_prefix(HANDOFF_PREFIX).unwrap_or(pk);
+    let version = sk.strip_prefix(COMMIT).unwrap_or(sk).trim_start_matches('0');
+    format!("{handoff}:{version}")
 }
 
 fn read(entry: Entry) -> Result<Commit, StoreError> {
@@ -85,5 +104,16 @@ impl Store {
         let item = self.get(&keys::commit(id, version)).await?;
         let missing = || StoreError::Missing { what: "commit", id: format!("{id}:{version}") };
         read(from_item("commit", item.ok_or_else(missing)?)?)
+    }
+
+    /// Reads one commit by the name it has in quarantine, `handoff:version`.
+    ///
+    /// # Errors
+    /// `Missing` when there is none.
+    pub async fn commit_named(&self, name: &str) -> Result<Commit, StoreError> {
+        let missing = || StoreError::Missing { what: "commit", id: name.to_owned() };
+        let (handoff, version) = name.rsplit_once(':').ok_or_else(missing)?;
+        let version = version.parse().map_err(|_| missing())?;
+        self.commit_at(&HandoffId::from(handoff), version).await
     }
 }

@@ -123,7 +123,13 @@ pub(crate) fn receipt(id: &ReceiptId, part: usize) -> Key {
 }
 
 pub(crate) fn quarantine(at_ms: i64, by: &str, what: &str, entry: &str) -> Key {
-    key(QUARANTINE, format!("{at_ms:014}#{}", hash(&[by, what, entry])))
+    let entry = hash(&[by, what, entry]);
+    key(QUARANTINE, format!("{}#{entry}", quarantine_at(at_ms)))
+}
+
+/// Where what was put aside at an instant begins; nothing is there itself.
+pub(crate) fn quarantine_at(at_ms: i64) -> String {
+    format!("{at_ms:014}")
 }
 
 pub(crate) fn beside_pk(person: &PersonId) -> String {

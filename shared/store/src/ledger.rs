@@ -1,7 +1,7 @@
 //! Numbers, quarantine, beats and digests: what is kept about the work rather than the work itself.
 
 use crate::{
-    Store, StoreError,
+    AsideKey, Store, StoreError,
     item::{Item, Query, from_item, number, number_of, text, text_of, to_item},
     keys::{self, QUARANTINE, SK, TTL},
     transaction::{Change, Guard, Transaction, marked},
@@ -10,6 +10,9 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use domain::{AttemptId, PersonId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Numbers to add: family, dimension, day, then counter to amount.
+pub type Rows = BTreeMap<(String, String, NaiveDate), BTreeMap<String, i64>>;
 
 /// A batch folded into numbers: counters to add per row, and the checkpoint that makes it count
 /// once.
@@ -21,8 +24,11 @@ pub struct Fold {
     pub from: Option<String>,
     /// The last sequence number this fold covers.
     pub to: String,
-    /// What is added: family, dimension, day, then counter to amount.
-    pub rows: BTreeMap<(String, String, NaiveDate), BTreeMap<String, i64>>,
+    /// What is added.
+    pub rows: Rows,
+    /// What could not be read and is put aside with it, each with its entry: so that what is behind
+    /// the checkpoint is either counted or in quarantine, and never both.
+    pub aside: Vec<(Quarantined, String)>,
 }
 
 /// Something that was authentic but could not be used, with everything needed to try again.
@@ -104,10 +110,13 @@ impl Store {
         for ((family, dimension, day), counters) in &fold.rows {
             self.add(&mut transaction, &keys::rollup(family, dimension, *day), counters)?;
         }
+        for (what, entry) in &fold.aside {
+            transaction.put(self, Guard::Changed, aside_item(what, entry)?.1, None)?;
+        }
         transaction.commit(self).await
     }
 
-    fn add(
+    pub(crate) fn add(
         &self,
         transaction: &mut Transaction,
         key: &keys::Key,
@@ -199,17 +208,19 @@ impl Store {
         Ok(items.iter().filter_map(|item| Some((day_of(item)?, counters_of(item)))).collect())
     }
 
-    /// Puts something aside that could not be used; the same `entry` of the same thing, of the
-    /// same time, is put aside once however often it comes.
+    /// Puts something aside that could not be used, and tells where; the same `entry` of the same
+    /// thing, of the same time, is put aside once however often it comes.
     ///
     /// # Errors
     /// `Unavailable` when it could not be stored.
-    pub async fn quarantine(&self, what: &Quarantined, entry: &str) -> Result<(), StoreError> {
-        let key = keys::quarantine(what.at.timestamp_millis(), &what.by, &what.what, entry);
-        let mut item = to_item("quarantined row", &key, what)?;
-        let forgotten = what.at + Duration::days(QUARANTINE_DAYS);
-        item.insert(TTL.to_owned(), number(forgotten.timestamp()));
-        self.put(item).await
+    pub async fn quarantine(
+        &self,
+        what: &Quarantined,
+        entry: &str,
+    ) -> Result<AsideKey, StoreError> {
+        let (place, item) = aside_item(what, entry)?;
+        self.put(item).await?;
+        Ok(place)
     }
 
     /// Lists what is in quarantine, newest first, at most `limit`.
@@ -310,6 +321,15 @@ impl Store {
         transaction.update(self, Guard::Changed, &keys::digest(period, recipient), change)?;
         transaction.commit(self).await
     }
+}
+
+/// Makes the row of something that is put aside, and tells where that is.
+fn aside_item(what: &Quarantined, entry: &str) -> Result<(AsideKey, Item), StoreError> {
+    let key = keys::quarantine(what.at.timestamp_millis(), &what.by, &what.what, entry);
+    let mut item = to_item("quarantined row", &key, what)?;
+    let forgotten = what.at + Duration::days(QUARANTINE_DAYS);
+    item.insert(TTL.to_owned(), number(forgotten.timestamp()));
+    Ok((AsideKey::of(key), item))
 }
 
 fn day_of(item: &Item) -> Option<NaiveDate> {

@@ -7,6 +7,7 @@
 //! what DynamoDB does. Every conditional write carries its attempt's id and takes its own id for
 //! success, because a lost reply looks like a duplicate. Deliberately absent: any scan.
 
+mod aside;
 mod beside;
 mod configs;
 mod error;
@@ -27,12 +28,13 @@ mod seen;
 mod table;
 mod transaction;
 
+pub use aside::{Aside, AsideKey};
 pub use configs::StoredConfig;
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
-pub use history::{commit_of, is_commit_key};
+pub use history::{commit_name, commit_of, is_commit_key};
 pub use journeys::{Claim, JourneyHandoff, Observed};
-pub use ledger::{Correction, DigestClaim, Fold, Quarantined};
+pub use ledger::{Correction, DigestClaim, Fold, Quarantined, Rows};
 pub use lists::{Due, Lead, QueueKey, QueueRow, Roster};
 pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};

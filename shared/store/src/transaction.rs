@@ -13,7 +13,7 @@ use crate::{
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Put, ReturnConsumedCapacity,
+        AttributeValue, CancellationReason, Delete, Put, ReturnConsumedCapacity,
         ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
     },
 };
@@ -106,6 +106,25 @@ impl Transaction {
         let update =
             update.build().map_err(|error| StoreError::Refused { reason: error.to_string() })?;
         self.items.push(TransactWriteItem::builder().update(update).build());
+        self.guards.push(guard);
+        Ok(())
+    }
+
+    /// Takes a row away, if the condition holds.
+    pub(crate) fn delete(
+        &mut self,
+        store: &Store,
+        guard: Guard,
+        key: &Key,
+        condition: &str,
+    ) -> Result<(), StoreError> {
+        let delete = Delete::builder()
+            .table_name(&store.table)
+            .set_key(Some(key_item(key)))
+            .condition_expression(condition)
+            .build()
+            .map_err(|error| StoreError::Refused { reason: error.to_string() })?;
+        self.items.push(TransactWriteItem::builder().delete(delete).build());
         self.guards.push(guard);
         Ok(())
     }

@@ -18,6 +18,7 @@ fn fold(from: Option<&str>, to: &str, counted: &[(&str, i64)]) -> Fold {
         from: from.map(str::to_owned),
         to: to.to_owned(),
         rows: BTreeMap::from([(row, counters(counted))]),
+        aside: Vec::new(),
     }
 }
 

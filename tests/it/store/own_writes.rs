@@ -111,7 +111,7 @@ async fn a_fold() {
         let row = ("cohort".to_owned(), "all".to_owned(), day);
         let counted = BTreeMap::from([("opened".to_owned(), 3)]);
         let rows = BTreeMap::from([(row, counted.clone())]);
-        let fold = Fold { shard: "s".to_owned(), from: None, to: "10".to_owned(), rows };
+        let fold = Fold { shard: "s".to_owned(), to: "10".to_owned(), rows, ..Fold::default() };
         lossy.fold("metrics", &fold, &"attempt".into()).await.unwrap();
         let stored = store.rollups("cohort", "all", day, day).await.unwrap();
         assert_eq!(stored[&day], counted, "counted once");

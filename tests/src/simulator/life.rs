@@ -198,6 +198,13 @@ impl Life {
             let Some(answer) = self.world.cloud.answer(ticket) else { continue };
             let Some((asked, sends)) = self.asked.remove(&ticket) else { continue };
             let status = answer.status().as_u16();
+            if std::env::var("DBG").is_ok() {
+                eprintln!(
+                    "{} {status} {asked:?}: {}",
+                    self.world.now(),
+                    String::from_utf8_lossy(answer.body()).chars().take(300).collect::<String>()
+                );
+            }
             if status == 503 {
                 assert!(sends < SENDS, "never acknowledged: {asked:?}");
                 let pause = [5, 30, 60, 300][sends.min(3) as usize];
