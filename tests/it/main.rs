@@ -13,6 +13,7 @@ mod by_hand;
 mod clocks;
 mod crm;
 mod door;
+mod engine;
 mod facts;
 mod first_story;
 mod lateness;

@@ -1,5 +1,5 @@
-//! The world a test lives in: the whole system on the embedded engine, a clock it cranks by hand,
-//! and an outbox it must read.
+//! The world a test lives in: the whole system on the embedded engine, or on another, a clock it
+//! cranks by hand, and an outbox it must read.
 //!
 //! Stories are told in the system's own verbs. Dropping a world with an undelivered record, an
 //! alert nobody read or an error in the log fails the test: silence is never taken for success.
@@ -10,6 +10,7 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+pub mod engine;
 mod errors;
 pub mod faults;
 mod people;

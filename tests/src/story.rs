@@ -22,9 +22,13 @@ struct Stage {
 
 /// Plays a story and returns its transcript.
 pub async fn play(text: &str) -> String {
+    play_in(Setting::default(), text).await
+}
+
+/// Plays a story in a setting; the story's own time goes first.
+pub async fn play_in(mut setting: Setting, text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
-    let mut setting = Setting::default();
     if let Some(at) = first.strip_prefix("at ") {
         setting.at = time(at);
     }

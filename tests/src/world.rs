@@ -1,13 +1,13 @@
 //! Starting, cranking and inspecting a world.
 
-use crate::errors::Errors;
+use crate::{engine, errors::Errors};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use domain::{Config, Handoff, HandoffId};
 use http::{Request, Response};
 use local::{
-    Cloud, Functions, OutboxEntry, Parts, Schedule, ScheduledFunction, Sent, Setup,
+    Cloud, Functions, OutboxEntry, Schedule, ScheduledFunction, Sent, Setup,
     assembly::{self, Meters, Wiring},
     handler,
     sample::{ORGANISATION, PUBLIC_URL, Sender},
@@ -30,6 +30,8 @@ pub struct Setting {
     pub lost: fn(DateTime<Utc>) -> bool,
     /// Whether the nightly audit runs: where sweeps are lost for days, it would rightly say so.
     pub audited: bool,
+    /// The endpoint of the engine its table is on; the embedded one if there is none.
+    pub engine: Option<String>,
 }
 
 impl Default for Setting {
@@ -42,6 +44,7 @@ impl Default for Setting {
             doubled: None,
             lost: |_| false,
             audited: true,
+            engine: engine::wanted(),
         }
     }
 }
@@ -93,12 +96,13 @@ impl World {
             rules: assembly::rules(),
             clock,
         };
-        let parts = Parts::start(setup).expect("the engine starts");
+        let parts = engine::parts(setup, setting.engine.clone());
         let plain = assembly::environment(&parts);
         let store = plain.store();
         let config = assembly::establish(&store, &setting.organisation, &wiring)
             .await
             .expect("the configuration is good");
+        engine::keep_expired(&parts, assembly::TABLE).await;
         let (mut functions, meters) = make(plain, &wiring);
         let Setting { lost, doubled, .. } = setting;
         let sweep = functions.sweep.clone();

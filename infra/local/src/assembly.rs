@@ -38,7 +38,8 @@ pub struct Wiring {
 
 /// Points the SDK at a local cloud's endpoints.
 pub fn environment(parts: &Parts) -> Environment {
-    Environment::local(&parts.dynamodb_endpoint(), &parts.wire_endpoint(), TOPIC)
+    let endpoints = (parts.dynamodb_endpoint(), parts.wire_endpoint());
+    Environment::local(&endpoints.0, &endpoints.1, TOPIC).with_account(parts.account())
 }
 
 /// Lists the bus's rules: which events feed which queue.

@@ -233,6 +233,7 @@ impl Cloud {
                 self.turn(blocked, Vec::new()).await?;
             }
         }
+        self.parts.fetch().await?;
         self.deliveries.look(self.hand.now(), &mut self.agenda)?;
         Ok(true)
     }

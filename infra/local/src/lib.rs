@@ -36,7 +36,7 @@ pub use functions::{Functions, Handler, HttpHandler, handler, http_handler};
 pub use gateway::{Gateway, GatewayError};
 pub use ledger::{DeadLetter, Ledger, Message, OUTBOX_KEPT};
 pub use outbox::{OutboxEntry, Sent};
-pub use parts::{Parts, Setup};
+pub use parts::{Changes, Elsewhere, Parts, Setup};
 pub use schedule::{Every, Schedule, ScheduledFunction};
 pub use state::StateError;
 pub use stream::{News, Record, RowChange, Stream};

@@ -5,11 +5,15 @@
 //! ([`crate::Cloud`]) or on timers ([`crate::live`]).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use runtime::clock::Clock;
+use serde_json::Value;
 
 use crate::engine::{Engine, EngineError};
 use crate::ledger::Ledger;
+use crate::state::StateError;
 use crate::stream::Stream;
 use crate::wire::{Rule, Wire};
 
@@ -29,6 +33,20 @@ pub struct Setup {
     pub clock: Clock,
 }
 
+/// Lists what has changed since it was last asked, oldest first: records as `GetRecords` gives them.
+pub type Changes = Arc<dyn Fn() -> BoxFuture<'static, Vec<Value>> + Send + Sync>;
+
+/// A table that another engine holds.
+#[derive(Clone)]
+pub struct Elsewhere {
+    /// Where an SDK client finds that engine.
+    pub endpoint: String,
+    /// Whose table it is: such engines keep accounts apart by their access keys.
+    pub account: String,
+    /// The table's stream.
+    pub changes: Changes,
+}
+
 /// The running parts; dropping them stops them, and removes what was not to be kept.
 pub struct Parts {
     // Dropped in this order: the directory goes with the engine, last.
@@ -37,6 +55,7 @@ pub struct Parts {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
     pub(crate) engine: Engine,
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Parts {
@@ -47,12 +66,39 @@ impl Parts {
         let ledger = Ledger::open(&engine.beside(STATE))?;
         let stream = Stream::open(&engine.file(), &table)?;
         let wire = Wire::start(ledger.clone(), rules, clock.clone())?;
-        Ok(Self { wire, stream, ledger, clock, engine })
+        Ok(Self { wire, stream, ledger, clock, engine, elsewhere: None })
+    }
+
+    /// Leaves the table to another engine, whose stream is copied into this one's file: in virtual
+    /// time only, for nothing else asks for it.
+    pub fn elsewhere(self, elsewhere: Elsewhere) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
+    }
+
+    /// Says whether another engine holds the table.
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// Whose table it is: the access key to ask for it with.
+    pub fn account(&self) -> &str {
+        self.elsewhere.as_ref().map_or("local", |elsewhere| &elsewhere.account)
     }
 
     /// Where the SDK's DynamoDB client finds the table's engine.
     pub fn dynamodb_endpoint(&self) -> String {
-        self.engine.endpoint()
+        match &self.elsewhere {
+            Some(elsewhere) => elsewhere.endpoint.clone(),
+            None => self.engine.endpoint(),
+        }
+    }
+
+    /// Brings the stream up to date, where another engine holds the table.
+    pub(crate) async fn fetch(&self) -> Result<(), StateError> {
+        match &self.elsewhere {
+            Some(elsewhere) => self.stream.append(&(elsewhere.changes)().await),
+            None => Ok(()),
+        }
     }
 
     /// Where the SDK's EventBridge and SNS clients find the bus and the topic.

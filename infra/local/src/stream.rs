@@ -12,6 +12,7 @@ use aws_lambda_events::event::dynamodb::{EventRecord, StreamViewType};
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
+use serde_json::Value;
 
 use crate::engine::{self, EngineError};
 use crate::state::{Shared, StateError};
@@ -145,6 +146,25 @@ impl Stream {
                     return Ok(trimmed);
                 }
             }
+        })
+    }
+
+    /// Adds what changed in a table that another engine holds: records as `GetRecords` gives them.
+    pub(crate) fn append(&self, changes: &[Value]) -> Result<(), StateError> {
+        let insert = "INSERT INTO _stream_records (table_name, event_name, keys_json, new_image,
+                old_image, sequence_number, shard_id, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)";
+        let text = |value: &Value| (!value.is_null()).then(|| value.to_string());
+        self.connection.with("copy a table's stream", |connection| {
+            let transaction = connection.transaction()?;
+            for change in changes {
+                let (name, data) = (change["eventName"].as_str(), &change["dynamodb"]);
+                let (keys, number) = (text(&data["Keys"]), data["SequenceNumber"].as_str());
+                let (new, old) = (text(&data["NewImage"]), text(&data["OldImage"]));
+                let row = params![self.table, name, keys, new, old, number, self.shard()];
+                transaction.prepare_cached(insert)?.execute(row)?;
+            }
+            transaction.commit()
         })
     }
 

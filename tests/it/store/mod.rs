@@ -1,4 +1,4 @@
-//! The store on the embedded engine: each access pattern once, as sentences, and what faults may
+//! The store on an engine: each access pattern once, as sentences, and what faults may
 //! not do to it.
 //!
 //! Correctness lives in condition expressions, so everything here is asked of an engine: a table of
@@ -34,7 +34,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 use store::{By, Due, Opening, Store, StoreError, Stored, Write, create_table};
-use tests::faults::{Fault, faulty};
+use tests::{
+    engine,
+    faults::{Fault, faulty},
+};
 
 /// The sample organisation.
 static CONFIG: LazyLock<Config> = LazyLock::new(|| config::load(ORGANISATION).unwrap());
@@ -45,13 +48,15 @@ const POOL: &str = "sdr_emea";
 /// One position of a rotation where every weight is one.
 const TURN: u64 = 720_720;
 
-/// Makes an empty table on an engine of its own.
+/// Makes an empty table of its own.
 pub(crate) async fn fresh() -> (Store, Parts) {
     let (clock, _) = Clock::hand(at(0));
     let table = assembly::TABLE.to_owned();
-    let parts = Parts::start(Setup { data: None, table, rules: Vec::new(), clock }).unwrap();
+    let setup = Setup { data: None, table, rules: Vec::new(), clock };
+    let parts = engine::parts(setup, engine::wanted());
     let store = assembly::environment(&parts).store();
     create_table(&store).await.unwrap();
+    engine::keep_expired(&parts, assembly::TABLE).await;
     (store, parts)
 }
 

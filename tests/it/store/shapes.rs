@@ -18,7 +18,7 @@ pub(crate) fn raw(parts: &Parts) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .credentials_provider(Credentials::new(parts.account(), "local", None, None, "local"))
         .endpoint_url(parts.dynamodb_endpoint())
         .http_client(assembly::environment(parts).http())
         .build();

@@ -15,7 +15,7 @@ use crate::schedule::{Every, ScheduledFunction};
 use crate::testing::{
     Log, Scratch, TABLE, after, bus, create_table, dynamodb, key, parts, put, recording, start,
 };
-use crate::{OutboxEntry, Sent, handler, http_handler};
+use crate::{Elsewhere, OutboxEntry, Sent, handler, http_handler};
 
 struct Bench {
     cloud: Cloud,
@@ -102,6 +102,35 @@ async fn a_record_has_the_shape_it_has_on_aws() {
     assert_eq!(record["dynamodb"]["NewImage"]["note"]["S"], "a");
     assert_eq!(record["dynamodb"]["OldImage"], serde_json::json!({}));
     assert_eq!(record["dynamodb"]["SequenceNumber"], "100000000000000000001");
+}
+
+#[tokio::test]
+async fn what_another_engine_holds_is_delivered_from_its_stream() {
+    let change = |name: &str, sk: &str| {
+        let row = serde_json::json!({ "pk": { "S": "H" }, "sk": { "S": sk } });
+        let data = serde_json::json!({ "Keys": row, "NewImage": row, "SequenceNumber": "9" });
+        serde_json::json!({ "eventName": name, "dynamodb": data })
+    };
+    let first = vec![change("INSERT", "STATE"), change("INSERT", "COMMIT#1")];
+    let second = vec![change("MODIFY", "COMMIT#1"), change("INSERT", "COMMIT#2")];
+    let told = Mutex::new(vec![second, first]);
+    let changes = move || {
+        let new = told.lock().unwrap().pop().unwrap_or_default();
+        async { new }.boxed()
+    };
+    let (parts, clock, hand) = parts(None);
+    let (endpoint, account) = ("http://127.0.0.1:9".to_owned(), "000000000009".to_owned());
+    let parts = parts.elsewhere(Elsewhere { endpoint, account, changes: Arc::new(changes) });
+    assert_eq!(
+        (&*parts.dynamodb_endpoint(), parts.account()),
+        ("http://127.0.0.1:9", "000000000009")
+    );
+    let log = Log::default();
+    let mut cloud = Cloud::new(parts, recording(&log, &clock), Vec::new(), hand).unwrap();
+    cloud.post(request("/queue")).await.unwrap();
+    cloud.settle().await.unwrap();
+    let relayed: Vec<_> = log.take().into_iter().filter(|line| line.contains("relay")).collect();
+    assert_eq!(relayed, ["   200 relay H/COMMIT#1", "   400 relay H/COMMIT#2"]);
 }
 
 #[tokio::test]
