@@ -10,7 +10,7 @@ use std::{
 use tests::simulator::{Befalls, Census, PLAYS, Point, befalling, live, play};
 
 /// The seeds of an ordinary run.
-const SEEDS: Range<u64> = 0..20;
+const SEEDS: Range<u64> = 0..12;
 
 /// Says which seed a failure is of.
 struct Seed(u64);
@@ -54,10 +54,10 @@ async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
 
 #[tokio::test]
 async fn a_seed_is_a_history() {
-    let once = Box::pin(live(3)).await;
-    let again = Box::pin(live(3)).await;
+    let once = Box::pin(live(71)).await;
+    let again = Box::pin(live(71)).await;
     assert_eq!(once, again);
-    assert_ne!(once.told, Box::pin(live(4)).await.told);
+    assert_ne!(once.told, Box::pin(live(70)).await.told);
 }
 
 /// One fault of a play: which request, and what befalls it.
@@ -73,11 +73,6 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
         let chosen = choose(&calm.points);
         println!("{name}: {} faults at {} points, after {runs}", chosen.len(), calm.points.len());
         for (number, how) in chosen {
-            if let Ok(only) = std::env::var("ONLY") {
-                if only != format!("{name}:{number}") {
-                    continue;
-                }
-            }
             let point = &calm.points[number];
             let told = Told { name, number, how };
             let played = Box::pin(play(play_of, Some((number as u64, how)))).await;
@@ -113,22 +108,31 @@ fn kind_of(point: &Point) -> Point {
     Point { before: point.before.min(9), ..point.clone() }
 }
 
-/// Of each kind of point one, spoiled in one way; each operation in every way there is.
-fn covering(
-    done: &mut BTreeMap<String, usize>,
-    seen: &mut BTreeSet<Point>,
-    points: &[Point],
-) -> Vec<Spoiled> {
+/// Of each kind of point one: where something is written in every way, where something is read in
+/// one, and each operation in every way there is.
+fn covering(seen: &mut Seen, points: &[Point]) -> Vec<Spoiled> {
     let mut chosen = Vec::new();
     for (number, point) in points.iter().enumerate() {
-        if seen.insert(kind_of(point)) {
-            let (ways, way) =
-                (befalling(&point.operation), done.entry(point.operation.clone()).or_default());
-            chosen.push((number, ways[*way % ways.len()]));
-            *way += 1;
+        if !seen.kinds.insert(kind_of(point)) {
+            continue;
         }
+        let ways = befalling(&point.operation);
+        let reads = ["GetItem", "BatchGetItem", "Query"].contains(&point.operation.as_str());
+        let next = seen.ways.entry(point.operation.clone()).or_default();
+        match reads {
+            true => chosen.push((number, ways[*next % ways.len()])),
+            false => chosen.extend(ways.into_iter().map(|how| (number, how))),
+        }
+        *next += 1;
     }
     chosen
+}
+
+/// What was spoiled before.
+#[derive(Default)]
+struct Seen {
+    kinds: BTreeSet<Point>,
+    ways: BTreeMap<String, usize>,
 }
 
 /// Of each kind of point so many of a play, each in every way.
@@ -154,9 +158,9 @@ async fn one_fault_anywhere_changes_nothing_in_the_end() {
             spoil(|points| most(times, points)).await
         }
         Err(_) => {
-            let (done, seen) = (RefCell::default(), RefCell::default());
-            spoil(|points| covering(&mut done.borrow_mut(), &mut seen.borrow_mut(), points)).await
+            let seen = RefCell::new(Seen::default());
+            spoil(|points| covering(&mut seen.borrow_mut(), points)).await
         }
     };
-    assert!(runs > 80, "{runs} runs spoiled hardly anything");
+    assert!(runs > 150, "{runs} runs spoiled hardly anything");
 }

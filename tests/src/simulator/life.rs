@@ -164,11 +164,16 @@ impl Life {
 
     /// Goes on until nothing is planned and everything is answered.
     pub(super) async fn goes_on(&mut self) {
-        while let Some(((at, _), what)) = self.plans.pop_first() {
-            self.until(at).await;
-            match what {
-                Planned::Deed(deed) => self.does(deed).await,
-                Planned::Ask(asked, sends) => self.ask(asked, sends),
+        while let Some(&(at, number)) = self.plans.keys().next() {
+            // What happens on the way may plan something sooner.
+            if self.steps(at).await {
+                continue;
+            }
+            self.world.until(at).await;
+            match self.plans.remove(&(at, number)) {
+                Some(Planned::Deed(deed)) => self.does(deed).await,
+                Some(Planned::Ask(asked, sends)) => self.ask(asked, sends),
+                None => {}
             }
             if self.plans.is_empty() {
                 let soon = self.world.now() + Duration::seconds(90);
@@ -180,15 +185,22 @@ impl Life {
 
     /// Lets time pass, and looks after each step.
     async fn until(&mut self, at: DateTime<Utc>) {
-        while self.world.cloud.step(at).await.expect("the cloud keeps its state") {
-            self.look();
-            if !self.limbo.is_empty() && self.dice.happens(5) {
-                self.limbo.arrive().await;
-                self.look();
-            }
-            self.hear().await;
-        }
+        while self.steps(at).await {}
         self.world.until(at).await;
+    }
+
+    /// Lets the next thing happen, if it is due, and looks at what came of it.
+    async fn steps(&mut self, until: DateTime<Utc>) -> bool {
+        if !self.world.cloud.step(until).await.expect("the cloud keeps its state") {
+            return false;
+        }
+        self.look();
+        if !self.limbo.is_empty() && self.dice.happens(5) {
+            self.limbo.arrive().await;
+            self.look();
+        }
+        self.hear().await;
+        true
     }
 
     /// Hears what was answered.
@@ -198,13 +210,6 @@ impl Life {
             let Some(answer) = self.world.cloud.answer(ticket) else { continue };
             let Some((asked, sends)) = self.asked.remove(&ticket) else { continue };
             let status = answer.status().as_u16();
-            if std::env::var("DBG").is_ok() {
-                eprintln!(
-                    "{} {status} {asked:?}: {}",
-                    self.world.now(),
-                    String::from_utf8_lossy(answer.body()).chars().take(300).collect::<String>()
-                );
-            }
             if status == 503 {
                 assert!(sends < SENDS, "never acknowledged: {asked:?}");
                 let pause = [5, 30, 60, 300][sends.min(3) as usize];
