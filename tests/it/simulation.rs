@@ -39,17 +39,13 @@ async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
     for number in seeds() {
         let _seed = Seed(number);
         let lived = Box::pin(live(number)).await;
-        println!(
-            "seed {number}: {} handoffs, {} commits, {}",
-            lived.handoffs,
-            lived.commits,
-            lived.census.requests()
-        );
+        println!("seed {number}: {} handoffs, {} commits", lived.handoffs, lived.commits);
         census.add(&lived.census);
         handoffs += lived.handoffs;
         commits += lived.commits;
     }
-    println!("{handoffs} handoffs, {commits} commits, {census}");
+    let count = seeds().count();
+    println!("Lives: {count} seeds, {handoffs} handoffs, {commits} commits, {census}");
 }
 
 #[tokio::test]
@@ -84,7 +80,9 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
             points.insert(point.clone());
         }
     }
-    println!("{runs} runs, {} kinds of points spoiled, in these ways: {ways:?}", points.len());
+    let kinds: BTreeSet<Point> = points.iter().map(kind_of).collect();
+    println!("Plays: {runs} runs, {} points of {} kinds spoiled", points.len(), kinds.len());
+    println!("in these ways: {ways:?}");
     runs
 }
 
