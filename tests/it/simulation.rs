@@ -2,9 +2,11 @@
 //!
 //! `HANDOFF_SEEDS=40` lives forty, `HANDOFF_SEEDS=7..8` the seventh alone: a failure says which.
 
+use local::sample::Dice;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    io::IsTerminal,
     ops::Range,
 };
 use tests::simulator::{Befalls, Census, PLAYS, Point, befalling, live, play};
@@ -37,6 +39,7 @@ fn seeds() -> Range<u64> {
 async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
     let (mut census, mut handoffs, mut commits) = (Census::default(), 0, 0);
     for number in seeds() {
+        progress(number - seeds().start, seeds().end - seeds().start);
         let _seed = Seed(number);
         let lived = Box::pin(live(number)).await;
         println!("seed {number}: {} handoffs, {} commits", lived.handoffs, lived.commits);
@@ -64,14 +67,15 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
     let mut runs = 0;
     let (mut points, mut ways) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
     for play_of @ (name, _) in PLAYS {
-        let calm = Box::pin(play(play_of, None)).await;
+        let calm = Box::pin(play(play_of, &[])).await;
         assert!(!calm.facts.is_empty() && calm.lived.census.faults() == 0, "{name}: {calm:?}");
         let chosen = choose(&calm.points);
         println!("{name}: {} faults at {} points, after {runs}", chosen.len(), calm.points.len());
-        for (number, how) in chosen {
+        for (place, (number, how)) in chosen.iter().copied().enumerate() {
+            progress(place as u64, chosen.len() as u64);
             let point = &calm.points[number];
-            let told = Told { name, number, how };
-            let played = Box::pin(play(play_of, Some((number as u64, how)))).await;
+            let told = Told(name, vec![(number as u64, how)]);
+            let played = Box::pin(play(play_of, &told.1)).await;
             assert_eq!(played.facts, calm.facts, "{point:?}");
             assert_eq!(played.lived.census.faults(), 1, "{point:?} was not reached");
             drop(told);
@@ -87,16 +91,12 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
 }
 
 /// Says which run a failure is of.
-struct Told {
-    name: &'static str,
-    number: usize,
-    how: Befalls,
-}
+struct Told(&'static str, Vec<(u64, Befalls)>);
 
 impl Drop for Told {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("It was \"{}\", request {}, {:?}.", self.name, self.number, self.how);
+            eprintln!("It was \"{}\" with these requests spoiled: {:?}.", self.0, self.1);
         }
     }
 }
@@ -161,4 +161,40 @@ async fn one_fault_anywhere_changes_nothing_in_the_end() {
         }
     };
     assert!(runs > 150, "{runs} runs spoiled hardly anything");
+}
+
+/// The pairs of faults of an ordinary run.
+const PAIRS: u64 = 25;
+
+#[tokio::test]
+async fn two_faults_anywhere_change_nothing_in_the_end() {
+    let pairs = std::env::var("HANDOFF_PAIRS").map_or(PAIRS, |text| text.parse().unwrap());
+    let mut calm = Vec::new();
+    for play_of in PLAYS {
+        calm.push((play_of, Box::pin(play(play_of, &[])).await));
+    }
+    let mut struck = 0;
+    for pair in 0..pairs {
+        progress(pair, pairs);
+        let mut dice = Dice::new(pair, 11);
+        let (play_of, calm) = dice.pick(&calm);
+        let mut one = || {
+            let number = dice.below(calm.points.len() as u64);
+            (number, *dice.pick(&befalling(&calm.points[number as usize].operation)))
+        };
+        let told = Told(play_of.0, vec![one(), one()]);
+        let played = Box::pin(play(*play_of, &told.1)).await;
+        assert_eq!(played.facts, calm.facts, "pair {pair}");
+        struck += played.lived.census.faults();
+    }
+    println!("Pairs: {pairs} plays, {struck} faults");
+    assert!(struck >= pairs, "hardly anything was spoiled");
+}
+
+/// Shows how far a long run has come, on a terminal.
+fn progress(done: u64, of: u64) {
+    if std::io::stderr().is_terminal() {
+        let full = usize::try_from(done * 40 / of.max(1)).unwrap_or(0);
+        eprint!("\r[{}{}] {done}/{of} ", "#".repeat(full), ".".repeat(40 - full));
+    }
 }

@@ -38,15 +38,12 @@ pub const PLAYS: [Play; 7] = [
     ("a deal is paused and given away", paused),
 ];
 
-/// Plays a play; one request of it is spoiled, or none.
+/// Plays a play; the requests named are spoiled.
 ///
 /// # Panics
 /// When something is not as it must be.
-pub async fn play((_, deeds): Play, spoiled: Option<(u64, Befalls)>) -> Played {
-    let storm = match spoiled {
-        Some((number, how)) => Storm::single(number, how),
-        None => Storm::calm(),
-    };
+pub async fn play((_, deeds): Play, spoiled: &[(u64, Befalls)]) -> Played {
+    let storm = Storm::spoiling(spoiled);
     let mut life = Life::begin(1, ORGANISATION, storm.clone()).await;
     let deeds = deeds().into_iter();
     life.plans(deeds.map(|(seconds, deed)| (Duration::seconds(seconds), deed)).collect());

@@ -5,6 +5,7 @@ use crate::faults::Fault;
 use chrono::TimeDelta;
 use local::{Fate, ScheduledFunction, sample::Dice};
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -97,8 +98,8 @@ pub struct Storm(Arc<Mutex<State>>);
 struct State {
     dice: Dice,
     rage: Rage,
-    /// The one request that is spoiled, by its number, and how.
-    only: Option<(u64, Befalls)>,
+    /// The only requests that are spoiled, by their numbers, and how.
+    only: Option<BTreeMap<u64, Befalls>>,
     asked: u64,
     /// Which function began last, and how often it has asked for something since.
     at: (&'static str, u64),
@@ -138,12 +139,12 @@ impl Storm {
         Self::of(Dice::new(0, 17), Rage::default(), None)
     }
 
-    /// Spoils one request of a run that is calm otherwise.
-    pub fn single(number: u64, how: Befalls) -> Self {
-        Self::of(Dice::new(0, 17), Rage::default(), Some((number, how)))
+    /// Spoils some requests of a run that is calm otherwise, each by its number.
+    pub fn spoiling(requests: &[(u64, Befalls)]) -> Self {
+        Self::of(Dice::new(0, 17), Rage::default(), Some(requests.iter().copied().collect()))
     }
 
-    fn of(dice: Dice, rage: Rage, only: Option<(u64, Befalls)>) -> Self {
+    fn of(dice: Dice, rage: Rage, only: Option<BTreeMap<u64, Befalls>>) -> Self {
         let (asked, at, census) = (0, ("", 0), Census::default());
         let (points, skews) = (Vec::new(), Vec::new());
         Self(Arc::new(Mutex::new(State { dice, rage, only, asked, at, points, skews, census })))
@@ -192,9 +193,8 @@ impl Storm {
         state.at.1 += 1;
         state.points.push(Point { function, operation: operation.to_owned(), before });
         state.census.asked(operation);
-        let how = match state.only {
-            Some((only, how)) if only == number => Some(how),
-            Some(_) => None,
+        let how = match &state.only {
+            Some(only) => only.get(&number).copied(),
             None => {
                 let chance = state.rage.requests;
                 let struck = chance > 0 && state.dice.below(1_000) < chance;
