@@ -16,6 +16,7 @@ mod door;
 mod engine;
 mod facts;
 mod first_story;
+mod fuzz;
 mod lateness;
 mod lifecycle;
 mod people;

@@ -169,3 +169,18 @@ fn what_reaches_the_functions_here_reaches_them_there() {
         assert!(template.contains(needed), "{needed}");
     }
 }
+
+#[test]
+fn what_is_counted_from_a_log_is_what_the_code_says_there() {
+    let resources = resources(&template());
+    let door = read("functions/intake/src/door.rs");
+    let filters: Vec<&String> =
+        resources.values().filter(|text| text.contains("AWS::Logs::MetricFilter")).collect();
+    assert_eq!(filters.len(), 3);
+    for filter in filters {
+        let said = filter.split("$.message = ").nth(1).unwrap().split(" }").next().unwrap();
+        let line = door.lines().find(|line| line.contains(said)).expect(said);
+        assert!(line.contains("tracing::warn!(hook.source = %key"), "its source is said: {line}");
+    }
+    assert!(resources["BodyTooLarge"].contains("MetricName: BodiesTooLarge"));
+}

@@ -17,12 +17,13 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
 use serde_json::{Map, Value, json};
 use std::{
-    fmt,
+    fmt, future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
+use tokio::sync::Notify;
 
 /// What happens to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,23 +47,68 @@ pub enum Fault {
     Conflict,
     /// It is carried out as by a newer version, whose commits this one must not read.
     Newer,
+    /// Whoever asks for it panics.
+    Panic,
+    /// It is never answered, was never carried out, and the caller is left hanging: to be killed.
+    Hang,
+    /// It is carried out, and the caller is left hanging.
+    HangAfter,
 }
 
 /// Decides what happens to a request by its operation and its number, from 0.
 type Plan = Arc<dyn Fn(&str, u64) -> Fault + Send + Sync>;
 
-/// The operations that were asked for, in order.
+/// The operations that were asked for, in order, and what they were to write.
 #[derive(Clone, Debug, Default)]
-pub struct Asked(Arc<Mutex<Vec<String>>>);
+pub struct Asked(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    operations: Vec<String>,
+    put: Vec<String>,
+    keys: Vec<(String, String)>,
+}
 
 impl Asked {
     /// Reads the list so far.
     pub fn list(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard().operations.clone()
     }
 
-    fn add(&self, operation: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(operation.to_owned());
+    /// Reads the partition keys of the rows that were put one by one, so far.
+    pub fn put(&self) -> Vec<String> {
+        self.heard().put.clone()
+    }
+
+    /// Reads the keys of all rows that were written, alone or in transactions, so far.
+    pub fn keys(&self) -> Vec<(String, String)> {
+        self.heard().keys.clone()
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, operation: &str, request: &HttpRequest) {
+        let mut heard = self.heard();
+        heard.operations.push(operation.to_owned());
+        if !["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation) {
+            return;
+        }
+        let body = request.body().bytes().unwrap_or_default();
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let alone = [&body];
+        let together = body["TransactItems"].as_array().into_iter().flatten();
+        let together =
+            together.flat_map(|one| one.as_object().into_iter().flat_map(|it| it.values()));
+        for write in alone.into_iter().chain(together) {
+            let row = if write["Item"].is_object() { &write["Item"] } else { &write["Key"] };
+            let part = |name: &str| row[name]["S"].as_str().map(str::to_owned);
+            heard.keys.extend(part("pk").zip(part("sk")));
+        }
+        if operation == "PutItem" {
+            heard.put.extend(body["Item"]["pk"]["S"].as_str().map(str::to_owned));
+        }
     }
 }
 
@@ -71,19 +117,28 @@ pub fn faulty(
     inner: SharedHttpClient,
     plan: impl Fn(&str, u64) -> Fault + Send + Sync + 'static,
 ) -> SharedHttpClient {
-    let (plan, count): (Plan, _) = (Arc::new(plan), Arc::default());
-    SharedHttpClient::new(FaultyClient { inner, plan, count })
+    killable(inner, plan).0
+}
+
+/// Wraps an HTTP client as [`faulty`] does, and tells when somebody was left hanging: the moment to
+/// drop them, as a killed process is.
+pub fn killable(
+    inner: SharedHttpClient,
+    plan: impl Fn(&str, u64) -> Fault + Send + Sync + 'static,
+) -> (SharedHttpClient, Arc<Notify>) {
+    let (plan, hung): (Plan, Arc<Notify>) = (Arc::new(plan), Arc::default());
+    let (count, asked) = (Arc::default(), Asked::default());
+    let client = FaultyClient { inner, plan, count, asked, hung: Arc::clone(&hung) };
+    (SharedHttpClient::new(client), hung)
 }
 
 /// Wraps an HTTP client so that what is asked of it is listed.
 pub fn listened(inner: SharedHttpClient) -> (SharedHttpClient, Asked) {
     let asked = Asked::default();
-    let list = asked.clone();
-    let client = faulty(inner, move |operation, _| {
-        list.add(operation);
-        Fault::None
-    });
-    (client, asked)
+    let (plan, count): (Plan, _) = (Arc::new(|_: &str, _| Fault::None), Arc::default());
+    let (asked_too, hung) = (asked.clone(), Arc::default());
+    let client = FaultyClient { inner, plan, count, asked: asked_too, hung };
+    (SharedHttpClient::new(client), asked)
 }
 
 /// Plans one fault for the first `times` requests of an operation.
@@ -99,6 +154,8 @@ struct FaultyClient {
     inner: SharedHttpClient,
     plan: Plan,
     count: Arc<AtomicU64>,
+    asked: Asked,
+    hung: Arc<Notify>,
 }
 
 impl fmt::Debug for FaultyClient {
@@ -115,7 +172,8 @@ impl HttpClient for FaultyClient {
     ) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
         let (plan, count) = (Arc::clone(&self.plan), Arc::clone(&self.count));
-        SharedHttpConnector::new(FaultyConnector { inner, plan, count })
+        let (asked, hung) = (self.asked.clone(), Arc::clone(&self.hung));
+        SharedHttpConnector::new(FaultyConnector { inner, plan, count, asked, hung })
     }
 }
 
@@ -123,6 +181,8 @@ struct FaultyConnector {
     inner: SharedHttpConnector,
     plan: Plan,
     count: Arc<AtomicU64>,
+    asked: Asked,
+    hung: Arc<Notify>,
 }
 
 impl fmt::Debug for FaultyConnector {
@@ -134,9 +194,24 @@ impl fmt::Debug for FaultyConnector {
 impl HttpConnector for FaultyConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let operation = operation_of(&request);
+        self.asked.add(&operation, &request);
         let fault = (self.plan)(&operation, self.count.fetch_add(1, Ordering::SeqCst));
-        let inner = self.inner.clone();
-        HttpConnectorFuture::new(async move { carry_out(fault, &inner, request, &operation).await })
+        let (inner, hung) = (self.inner.clone(), Arc::clone(&self.hung));
+        HttpConnectorFuture::new(async move {
+            match fault {
+                Fault::Panic => panic!("a panic was injected"),
+                Fault::Hang => {
+                    hung.notify_one();
+                    future::pending().await
+                }
+                Fault::HangAfter => {
+                    drop(inner.call(request).await);
+                    hung.notify_one();
+                    future::pending().await
+                }
+                fault => carry_out(fault, &inner, request, &operation).await,
+            }
+        })
     }
 }
 
@@ -157,6 +232,7 @@ pub(crate) async fn carry_out(
         Fault::ForgottenReply => lose(inner.call(changed(request, forgets_token)).await),
         Fault::Conflict => conflict(&request, operation),
         Fault::Newer => inner.call(changed(request, breaks_commits)).await,
+        Fault::Panic | Fault::Hang | Fault::HangAfter => future::pending().await,
     }
 }
 

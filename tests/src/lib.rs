@@ -16,6 +16,7 @@ pub mod faults;
 mod people;
 pub mod simulator;
 pub mod story;
+pub mod vault;
 mod world;
 
 pub use people::Answer;

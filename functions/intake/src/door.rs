@@ -63,7 +63,16 @@ impl Intake {
             body: request.body(),
             now,
         };
-        if let Err(refused) = connector::authenticate(source, &asked, &secrets) {
+        let mut proven = connector::authenticate(source, &asked, &secrets);
+        if proven.is_err() {
+            // Its secret may have been replaced since it was read.
+            match self.secrets.renewed(&key, source, now).await {
+                Ok(Some(secrets)) => proven = connector::authenticate(source, &asked, &secrets),
+                Ok(None) => {}
+                Err(error) => return self.not_stored(&error.to_string(), &instance),
+            }
+        }
+        if let Err(refused) = proven {
             tracing::warn!(hook.source = %key, "not authentic");
             return problem(StatusCode::UNAUTHORIZED, &refused.to_string(), &instance);
         }
@@ -93,7 +102,7 @@ impl Intake {
         }
     }
 
-    fn not_stored(&self, reason: &str, instance: &str) -> Response<Bytes> {
+    pub(crate) fn not_stored(&self, reason: &str, instance: &str) -> Response<Bytes> {
         tracing::error!(reason, "nothing could be stored");
         let detail = "Nothing could be stored just now: send it again.";
         try_again(detail, instance, TRY_AGAIN_SECONDS)

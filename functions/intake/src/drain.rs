@@ -6,8 +6,10 @@
 use crate::{Intake, settling::PATIENCE};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::ReceiptId;
+use futures::FutureExt;
 use serde::Deserialize;
 use settle::SettleError;
+use std::panic::AssertUnwindSafe;
 use store::StoreError;
 
 /// A bus event as the queue carries it.
@@ -22,11 +24,13 @@ struct Detail {
 }
 
 impl Intake {
-    /// Puts stored requests through again; those that failed come back.
+    /// Puts stored requests through again; those that failed come back. One that panics is one
+    /// that failed: it does not take the others with it.
     pub async fn drain(&self, batch: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         for message in batch.records {
-            if let Err(reason) = Box::pin(self.put_through(&message)).await {
+            let put = AssertUnwindSafe(Box::pin(self.put_through(&message))).catch_unwind().await;
+            if let Err(reason) = put.unwrap_or_else(|_| Err("it panicked".to_owned())) {
                 tracing::warn!(reason, "not settled yet");
                 response.add_failure(message.message_id.unwrap_or_default());
             }

@@ -15,11 +15,12 @@ mod settling;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{Actor, HandoffId, ReceiptId, SourceKey};
+use futures::FutureExt;
 use http::{Request, Response};
 use runtime::{Clock, Configs, Ids, Secrets};
 use serde::Serialize;
 use settle::{Effect, Origin, Settler};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use store::{AsideKey, Store};
 
 /// Turns webhooks into handoffs.
@@ -79,9 +80,13 @@ impl Intake {
         Self { store, configs, secrets, settler, clock, ids, abreast: abreast.max(1) }
     }
 
-    /// Answers one request to a hook.
+    /// Answers one request to a hook; a defect that panics is answered 503, so that the sender
+    /// tries again and the next request finds everything as it was.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        Box::pin(self.open_door(request)).await
+        // What is stored is only ever changed by whole transactions, and what is kept in memory by
+        // single assignments under a lock: a panic leaves nothing half done.
+        let answer = AssertUnwindSafe(Box::pin(self.open_door(request))).catch_unwind().await;
+        answer.unwrap_or_else(|_| self.not_stored("a request panicked", "/hooks"))
     }
 }
 

@@ -5,7 +5,7 @@
 //! else a configuration that says `sample` is refused. Secrets are never logged and never in the
 //! table.
 
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::{Client, error::SdkError};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Duration, Utc};
 use domain::{
@@ -19,6 +19,10 @@ use std::{
 
 /// How long a secret is kept before it is asked for again, in minutes.
 const KEPT_MINUTES: i64 = 5;
+
+/// How long it is kept although somebody says that it is another by now, in seconds: whoever cannot
+/// prove themselves must not make this ask as often as they like.
+const DOUBTED_SECONDS: i64 = 10;
 
 /// What a configuration writes for "the sample secret".
 const SAMPLE: &str = "sample";
@@ -74,17 +78,60 @@ impl Secrets {
         if source.secret == SAMPLE {
             return Err(SecretError::Sample(key.clone()));
         }
-        let kept = self.kept().get(&source.secret).cloned();
-        if let Some((asked, secrets)) = kept
-            && now - asked < Duration::minutes(KEPT_MINUTES)
-        {
-            return Ok(secrets);
+        match self.kept_since(source, now, Duration::minutes(KEPT_MINUTES)) {
+            Some(secrets) => Ok(secrets),
+            None => self.ask_anew(vault, key, source, now).await,
         }
-        let mut secrets = vec![ask(vault, key, &source.secret, "AWSCURRENT").await?];
-        // There is no previous version until the first rotation.
-        secrets.extend(ask(vault, key, &source.secret, "AWSPREVIOUS").await.ok());
+    }
+
+    /// Finds a source's secrets after those that [`Self::of`] gave proved nothing: one may have
+    /// taken another's place since they were asked for. `None` when they are as good as new.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not answer.
+    pub async fn renewed(
+        &self,
+        key: &SourceKey,
+        source: &Source,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<String>>, SecretError> {
+        let Some(vault) = &self.vault else { return Ok(None) };
+        match self.kept_since(source, now, Duration::seconds(DOUBTED_SECONDS)) {
+            Some(_) => Ok(None),
+            None => self.ask_anew(vault, key, source, now).await.map(Some),
+        }
+    }
+
+    /// Asks the store for the versions that are good.
+    async fn ask_anew(
+        &self,
+        vault: &Client,
+        key: &SourceKey,
+        source: &Source,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, SecretError> {
+        let current = ask(vault, key, &source.secret, "AWSCURRENT").await?;
+        let current = current.ok_or_else(|| SecretError::Unavailable {
+            source_key: key.clone(),
+            reason: format!("there is no secret `{}`", source.secret),
+        })?;
+        let mut secrets = vec![current];
+        // There is no previous version until the first rotation; but one that is not told just now
+        // may be the one a message is signed with.
+        secrets.extend(ask(vault, key, &source.secret, "AWSPREVIOUS").await?);
         self.kept().insert(source.secret.clone(), (now, secrets.clone()));
         Ok(secrets)
+    }
+
+    /// Reads what is kept, if it was asked for within a time.
+    fn kept_since(
+        &self,
+        source: &Source,
+        now: DateTime<Utc>,
+        within: Duration,
+    ) -> Option<Vec<String>> {
+        let kept = self.kept().get(&source.secret).cloned();
+        kept.filter(|(asked, _)| now - *asked < within).map(|(_, secrets)| secrets)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Kept>> {
@@ -93,23 +140,31 @@ impl Secrets {
 }
 
 /// Makes a source's sample secret: `local-<source>-secret`, in Standard Webhooks form for the
-/// generic hook.
+/// generic hook, and for Pipedrive the password of a user `handoff`.
 pub fn sample(key: &SourceKey, kind: SourceKind) -> String {
     let plain = format!("local-{key}-secret");
     match kind {
         SourceKind::Generic => format!("whsec_{}", STANDARD.encode(plain)),
         SourceKind::Hubspot | SourceKind::Salesforce => plain,
+        SourceKind::Pipedrive => format!("handoff:{plain}"),
     }
 }
 
+/// Reads one version of a secret; `None` when there is no such version.
 async fn ask(
     vault: &Client,
     key: &SourceKey,
     name: &str,
     stage: &str,
-) -> Result<String, SecretError> {
+) -> Result<Option<String>, SecretError> {
     let unavailable = |reason: String| SecretError::Unavailable { source_key: key.clone(), reason };
     let answer = vault.get_secret_value().secret_id(name).version_stage(stage).send().await;
-    let answer = answer.map_err(|error| unavailable(error.into_service_error().to_string()))?;
-    answer.secret_string.ok_or_else(|| unavailable("it is not text".to_owned()))
+    match answer.map_err(SdkError::into_service_error) {
+        Ok(answer) => match answer.secret_string {
+            None => Err(unavailable("it is not text".to_owned())),
+            text => Ok(text),
+        },
+        Err(error) if error.is_resource_not_found_exception() => Ok(None),
+        Err(error) => Err(unavailable(error.to_string())),
+    }
 }

@@ -12,8 +12,10 @@ use local::{
 };
 use runtime::Environment;
 use std::{
-    panic::{AssertUnwindSafe, resume_unwind},
+    future::poll_fn,
+    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
 };
 
 /// How many machines are alive at a time.
@@ -102,14 +104,25 @@ impl Fleet {
         })
     }
 
-    /// Watches an invocation: when it dies, its machine is gone.
+    /// Watches an invocation: when it dies, it is dropped where it stands, and its machine is gone
+    /// with it. Whoever invoked it hears only that it failed.
     async fn watched<T>(self, number: usize, call: impl Future<Output = T>) -> T {
-        match AssertUnwindSafe(call).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(death) => {
-                self.replace(number);
-                resume_unwind(death)
-            }
+        let mut call = Box::pin(call);
+        let lived = poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            // One invocation runs at a time: who was killed just now is this one.
+            Poll::Pending if self.storm.has_killed() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        if let Some(answer) = lived.await {
+            return answer;
         }
+        drop(call);
+        self.replace(number);
+        // Nobody logs this: a dead process says nothing.
+        resume_unwind(Box::new(Death))
     }
 }
+
+/// What the cloud finds where a process died.
+struct Death;

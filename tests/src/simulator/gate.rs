@@ -23,12 +23,8 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fmt,
-    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-/// What a dying process unwinds with: nobody logs it, for a dead process says nothing.
-struct Death;
 
 /// Requests that were given up on and are still on their way.
 #[derive(Clone, Default)]
@@ -121,7 +117,7 @@ impl HttpConnector for GatedConnector {
             };
             gate.wait().await;
             if how == Befalls::CrashAfter {
-                resume_unwind(Box::new(Death));
+                gate.die().await;
             }
             answer
         })
@@ -129,6 +125,12 @@ impl HttpConnector for GatedConnector {
 }
 
 impl Gate {
+    /// Lets the process die here: whoever runs it drops it where it stands.
+    async fn die(&self) -> ! {
+        self.storm.kills();
+        std::future::pending().await
+    }
+
     async fn wait(&self) {
         if let Some(time) = self.storm.latency() {
             self.clock.sleep_until(self.clock.now() + time).await;
@@ -149,7 +151,7 @@ impl Gate {
             }
             Befalls::CrashAfter => inner.call(request).await,
             Befalls::Fault(fault) => carry_out(fault, inner, request, operation).await,
-            Befalls::CrashBefore => resume_unwind(Box::new(Death)),
+            Befalls::CrashBefore => self.die().await,
             Befalls::Late => {
                 if let Some(late) = request.try_clone() {
                     // It comes when its token is long forgotten.

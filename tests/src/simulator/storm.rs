@@ -106,6 +106,8 @@ struct State {
     points: Vec<Point>,
     /// How wrong each machine's clock is.
     skews: Vec<Arc<AtomicI64>>,
+    /// Whether the process that runs is to die where it stands.
+    is_dying: bool,
     census: Census,
 }
 
@@ -146,8 +148,9 @@ impl Storm {
 
     fn of(dice: Dice, rage: Rage, only: Option<BTreeMap<u64, Befalls>>) -> Self {
         let (asked, at, census) = (0, ("", 0), Census::default());
-        let (points, skews) = (Vec::new(), Vec::new());
-        Self(Arc::new(Mutex::new(State { dice, rage, only, asked, at, points, skews, census })))
+        let (points, skews, is_dying) = (Vec::new(), Vec::new(), false);
+        let state = State { dice, rage, only, asked, at, points, skews, is_dying, census };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -205,6 +208,16 @@ impl Storm {
             state.census.befell(&format!("{operation} {how:?}"));
         }
         how.unwrap_or(Befalls::Fault(Fault::None))
+    }
+
+    /// Kills the process whose request this is.
+    pub(super) fn kills(&self) {
+        self.lock().is_dying = true;
+    }
+
+    /// Tells, once, whether the process that just ran is to die.
+    pub(super) fn has_killed(&self) -> bool {
+        std::mem::take(&mut self.lock().is_dying)
     }
 
     /// Decides how long something of a request takes.

@@ -14,6 +14,7 @@ mod json;
 mod key;
 mod mapping;
 mod node;
+mod pipedrive;
 mod salesforce;
 mod signature;
 #[cfg(test)]
@@ -111,6 +112,7 @@ pub fn authenticate(
             signature::path_token(request, &secrets)?;
             salesforce::sender_may_speak(source, request.headers, request.body)
         }
+        SourceKind::Pipedrive => signature::basic(request, &secrets),
     }
 }
 
@@ -120,6 +122,7 @@ pub fn read(key: &SourceKey, source: &Source, headers: &HeaderMap, body: &[u8]) 
         SourceKind::Generic => generic::read(source, headers, &text),
         SourceKind::Hubspot => hubspot::read(key, source, &text),
         SourceKind::Salesforce => salesforce::read(source, &text),
+        SourceKind::Pipedrive => pipedrive::read(source, &text),
     });
     let items = items.unwrap_or_else(|fault| vec![Item::unreadable(&fault, body)]);
     Reading { items }
@@ -128,7 +131,7 @@ pub fn read(key: &SourceKey, source: &Source, headers: &HeaderMap, body: &[u8]) 
 /// Tells what the source wants to hear.
 pub fn reply(source: &Source) -> Reply {
     match source.kind {
-        SourceKind::Generic | SourceKind::Hubspot => Reply::Json,
+        SourceKind::Generic | SourceKind::Hubspot | SourceKind::Pipedrive => Reply::Json,
         SourceKind::Salesforce => Reply::SoapAck,
     }
 }

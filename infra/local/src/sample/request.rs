@@ -43,10 +43,15 @@ impl Sender {
 
     /// Makes a Salesforce outbound message: authentic by the token in its path.
     pub fn salesforce(&self, envelope: &str) -> Request<Bytes> {
+        self.salesforce_raw(envelope.to_owned().into())
+    }
+
+    /// Makes a Salesforce outbound message of any bytes.
+    pub fn salesforce_raw(&self, envelope: Bytes) -> Request<Bytes> {
         post(
             "/hooks/salesforce/local-salesforce-secret",
             &[("content-type", "text/xml; charset=utf-8"), ("soapaction", "\"\"")],
-            envelope.to_owned().into(),
+            envelope,
         )
     }
 
@@ -79,6 +84,17 @@ impl Sender {
                 ("x-hubspot-signature", &signature),
                 ("x-hubspot-signature-version", "v2"),
             ],
+            body,
+        )
+    }
+
+    /// Makes a Pipedrive webhook: authentic by user and password.
+    pub fn pipedrive(&self, body: Bytes) -> Request<Bytes> {
+        let credentials = STANDARD.encode("handoff:local-pipedrive-secret");
+        let authorization = format!("Basic {credentials}");
+        post(
+            "/hooks/pipedrive",
+            &[("content-type", "application/json"), ("authorization", &authorization)],
             body,
         )
     }

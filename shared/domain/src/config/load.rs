@@ -59,6 +59,10 @@ const SOFT: [&str; 9] = [
     "long-closure",
 ];
 
+/// How many problems are told at once: each is looked up in the file, and a file that is no
+/// configuration at all has one a byte.
+const PROBLEMS_MAX: usize = 1_000;
+
 const SECTIONS: [&str; 10] = [
     "organisation",
     "calendars",
@@ -115,7 +119,8 @@ impl<'a> Reader<'a> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            self.report(span, "syntax", sentence(error.message()), "");
+            let help = "Write TOML: `name = value`, texts in quotes, a table's name in brackets.";
+            self.report(span, "syntax", sentence(error.message()), help);
         }
         if !self.problems.is_empty() {
             return None;
@@ -171,7 +176,8 @@ impl<'a> Reader<'a> {
         };
         let Some(table) = section.get_ref().as_table() else {
             let message = format!("`{name}` is not a table.");
-            self.report(section.span(), "not-a-table", message, "");
+            let help = format!("Write `[{name}.NAME]` and its settings below.");
+            self.report(section.span(), "not-a-table", message, &help);
             return BTreeMap::new();
         };
         let mut entries = BTreeMap::new();
@@ -268,7 +274,7 @@ impl<'a> Reader<'a> {
         message: String,
         help: &str,
     ) {
-        if !self.lints && SOFT.contains(&code) {
+        if (!self.lints && SOFT.contains(&code)) || self.problems.len() >= PROBLEMS_MAX {
             return;
         }
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];

@@ -199,6 +199,8 @@ pub enum SourceKind {
     Hubspot,
     /// Salesforce's outbound messages.
     Salesforce,
+    /// Pipedrive's webhooks of version 2.
+    Pipedrive,
 }
 
 /// One source of events.
@@ -210,8 +212,8 @@ pub struct Source {
     /// Where its secret comes from: `sample`, or a name the runtime can look up. Never the secret
     /// itself.
     pub secret: String,
-    /// HubSpot portals or Salesforce organisations that may speak here; none means any that is
-    /// authentic.
+    /// HubSpot portals, Salesforce organisations or Pipedrive companies that may speak here; none
+    /// means any that is authentic.
     #[serde(default)]
     pub senders: Vec<String>,
     /// Which changes are which events, first match wins.

@@ -7,6 +7,7 @@
 //! stay true is that the answer is what asking each in order gives.
 
 mod check;
+mod compile;
 mod context;
 mod expression;
 mod plain;
@@ -25,6 +26,7 @@ use cel::{Context, Program, Value};
 pub use check::Fault;
 pub(crate) use check::clause_fault;
 use chrono::{DateTime, Utc};
+use compile::compile;
 use context::{Facts, known_texts};
 use expression::{Demand, Path, References, compared, demand, narrow};
 use plain::{Fields, Said, Test};
@@ -266,7 +268,7 @@ impl Compiled {
 
 impl Condition {
     fn of(text: &str, fields: &mut Fields) -> Self {
-        let program = Program::compile(text).ok();
+        let program = compile(text).ok();
         let expr = program.as_ref().map(|program| &program.expression().expr);
         let tests = expr.and_then(|expr| fields.tests(expr));
         let demand = expr.map(demand).unwrap_or_default();
@@ -311,7 +313,7 @@ impl Condition {
 
 impl SkillOf {
     fn of(text: &str, fields: &mut Fields) -> Option<Self> {
-        let program = Program::compile(text).ok()?;
+        let program = compile(text).ok()?;
         let field = compared(&program.expression().expr).map(|path| fields.text(path));
         Some(Self { program, field })
     }

@@ -20,6 +20,9 @@ pub(super) const CLOSED_WON: &str =
     include_str!("../../../fixtures/salesforce/outbound_message_opportunity_closed_won.xml");
 pub(super) const ACCOUNT: &str =
     include_str!("../../../fixtures/salesforce/outbound_message_account.xml");
+pub(super) const PERSON: &str = include_str!("../../../fixtures/pipedrive/v2_create_person.json");
+pub(super) const DEAL_WON: &str =
+    include_str!("../../../fixtures/pipedrive/v2_change_deal_won.json");
 pub(super) const ACK: &str =
     include_str!("../../../fixtures/salesforce/outbound_message_ack_response.xml");
 
@@ -68,6 +71,15 @@ pub(super) fn salesforce() -> Source {
         rule("Task", "Status", Some(Ok("Completed")), "touch"),
     ];
     source(SourceKind::Salesforce, events, &[("Score__c", "score"), ("Fit__c", "fit")])
+}
+
+pub(super) fn pipedrive() -> Source {
+    let events = vec![
+        rule("person", "a1b2", None, "lead.scored"),
+        rule("deal", "status", Some(Ok("won")), "contract.signed"),
+        rule("deal", "owner_id", None, "territory.changed"),
+    ];
+    source(SourceKind::Pipedrive, events, &[("a1b2", "score"), ("c3d4", "fit")])
 }
 
 pub(super) fn headers(pairs: &[(&str, &str)]) -> HeaderMap {

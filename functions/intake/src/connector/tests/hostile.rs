@@ -1,8 +1,8 @@
 //! Bad inputs: each is one quarantined item with its bytes, none is a panic.
 
 use super::fixtures::{
-    ACCOUNT, CLOSED_WON, FLAT, LEGACY, PROPERTY_CHANGE, generic, hubspot, reading, reason,
-    salesforce,
+    ACCOUNT, CLOSED_WON, DEAL_WON, FLAT, LEGACY, PERSON, PROPERTY_CHANGE, generic, hubspot,
+    pipedrive, reading, reason, salesforce,
 };
 use crate::connector::{Item, NotAuthentic, Reading, Unreadable, read};
 use domain::SourceKey;
@@ -14,7 +14,7 @@ const GENERIC: &str =
 
 #[test]
 fn what_is_not_json_is_quarantined_whole() {
-    for source in [generic(), hubspot()] {
+    for source in [generic(), hubspot(), pipedrive()] {
         for (body, expected) in [
             (&b""[..], "empty"),
             (b" \r\n", "empty"),
@@ -101,24 +101,28 @@ proptest! {
         if let Some(Ok(encoding)) = encoding.map(|text| HeaderValue::from_bytes(text.as_bytes())) {
             headers.insert(CONTENT_ENCODING, encoding);
         }
-        for source in [generic(), hubspot(), salesforce()] {
+        for source in [generic(), hubspot(), salesforce(), pipedrive()] {
             read(&SourceKey::from("any"), &source, &headers, &body);
         }
     }
 
     #[test]
     fn no_damage_to_a_real_body_makes_a_reader_panic(
-        which in 0_usize..6,
+        which in 0_usize..8,
         at in any::<Index>(),
         length in 0_usize..40,
         put in prop::collection::vec(any::<u8>(), 0..6),
     ) {
-        let bodies = [GENERIC, PROPERTY_CHANGE, LEGACY, FLAT, CLOSED_WON, ACCOUNT];
+        let bodies =
+            [GENERIC, PROPERTY_CHANGE, LEGACY, FLAT, CLOSED_WON, ACCOUNT, PERSON, DEAL_WON];
         let mut body = bodies[which].as_bytes().to_vec();
         let start = at.index(body.len());
         let end = body.len().min(start + length);
         body.splice(start..end, put);
-        let source = [generic(), hubspot(), hubspot(), hubspot(), salesforce(), salesforce()];
+        let (app, deals) = (hubspot(), pipedrive());
+        let source = [
+            generic(), app.clone(), app.clone(), app, salesforce(), salesforce(), deals.clone(), deals,
+        ];
         let reading = reading(&source[which], &body);
         for item in reading.items {
             if let Item::Unreadable(unreadable) = item {

@@ -5,5 +5,6 @@ mod fixtures;
 mod generic;
 mod hostile;
 mod hubspot;
+mod pipedrive;
 mod salesforce;
 mod signatures;

@@ -108,6 +108,13 @@ fn a_stored_row_that_an_earlier_one_covers_never_matches() {
 }
 
 #[test]
+fn of_a_file_that_is_something_else_the_first_problems_are_told() {
+    let problems = load(&"[a]\n".repeat(200_000)).unwrap_err();
+    assert_eq!(problems.len(), 1_000);
+    assert_eq!((problems[0].line, problems[999].line), (2, 1_001));
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_stored_or_not() {
     for (code, text) in [
         ("wrong-territories", with_rows("{ country = \"DE\" }")),

@@ -3,6 +3,7 @@
 
 use super::{
     Compiled, Condition, Facts, Rules,
+    compile::{compile, quoted},
     context::known_texts,
     expression::{Path, References, Root, free_variables, narrow, tables_of, territories_of},
     plain::Fields,
@@ -116,7 +117,7 @@ impl<'a> Sample<'a> {
     }
 
     fn skill(&self, text: &str) -> Option<Wrong> {
-        let wrong = match Program::compile(text) {
+        let wrong = match compile(text) {
             Err(_) => uncompiled(text, "`lead.language`"),
             Ok(program) => {
                 self.names(text, &program).or_else(|| match program.execute(&self.context) {
@@ -212,16 +213,15 @@ fn no_skill() -> Wrong {
 }
 
 fn uncompiled(text: &str, example: &str) -> Option<Wrong> {
-    let error = Program::compile(text).err()?;
-    let line = error.to_string().replace('\n', " ");
-    let message = format!("`{text}` is no CEL expression: {line}.");
+    let why = compile(text).err()?;
+    let message = format!("`{}` is no CEL expression: {why}.", quoted(text));
     Some((WRONG_CLAUSE, message, format!("Write for example {example}.")))
 }
 
 fn unevaluated(text: &str, error: &cel::ExecutionError) -> Wrong {
     (
         WRONG_CLAUSE,
-        format!("`{text}` cannot be evaluated: {error}."),
+        format!("`{}` cannot be evaluated: {error}.", quoted(text)),
         "Check names and types; guard what may be absent with `has(lead.x)`.".to_owned(),
     )
 }
