@@ -4,9 +4,9 @@
 //! it puts the numbers right: to each counter that differs it adds the difference, on condition
 //! that the row is still as it was read.
 
-use crate::{Failure, output, redrive, table::Place};
+use crate::{Failure, output, redrive, table::Place, times};
 use audit::{Audit, Differing, Report};
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::Args;
 use domain::{AttemptId, Config, config as configuration};
 use local::assembly::SetupError;
@@ -30,6 +30,9 @@ pub struct Options {
     /// The last [default: today]
     #[arg(long, value_name = "DAY")]
     pub until: Option<NaiveDate>,
+    /// The time to go by, for a system that ran by `up --at` [default: now]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
+    pub at: Option<DateTime<Utc>>,
     /// Put numbers that differ right
     #[arg(long)]
     pub rebuild: bool,
@@ -54,7 +57,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 async fn audited(options: &Options) -> Result<Told, Failure> {
-    let clock = Clock::system();
+    let clock = options.at.map_or_else(Clock::system, |at| Clock::scaled(at, 1.0));
     let table = options.place.open(&clock)?;
     let stored = table.active().await?.ok_or(Failure::NoPast)?;
     let active = configuration::load_stored(&stored.text).map_err(SetupError::Config)?;

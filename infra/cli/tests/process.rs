@@ -1,5 +1,4 @@
-//! The real binary as a process: how it refuses, and that a kill at any moment loses nothing
-//! acknowledged.
+//! The real binary as a process: how it refuses, and what its commands do to what another left.
 
 #![expect(
     clippy::expect_used,
@@ -22,15 +21,6 @@ use std::{
     time::Duration,
 };
 use store::Quarantined;
-
-/// How often the kill test kills, unless `HANDOFF_KILLS` says otherwise.
-const KILLS: usize = 6;
-
-/// How many webhooks are sent between two kills.
-const WEBHOOKS: usize = 12;
-
-/// How many handoffs the sample organisation's European SDRs may have open.
-const PLACES: usize = 80;
 
 fn handoff(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handoff"));
@@ -168,11 +158,6 @@ impl Running {
     fn handoff(&self, id: &str) -> Option<(u16, Value)> {
         self.call(&format!("GET /api/handoffs/{id} HTTP/1.1\r\n"), b"")
     }
-
-    fn kill(mut self) {
-        self.child.kill().expect("a signal");
-        self.child.wait().expect("its end");
-    }
 }
 
 impl Drop for Running {
@@ -180,47 +165,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-#[test]
-fn a_kill_at_any_moment_loses_nothing_acknowledged() {
-    let data = folder("kill");
-    let kills = env::var("HANDOFF_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
-    let mut acknowledged = Vec::new();
-    for round in 0..kills {
-        let running = Running::start(&data);
-        let moment = Duration::from_millis(30 + 71 * (round as u64 % 9));
-        std::thread::scope(|scope| {
-            let sender = scope.spawn(|| {
-                let ids = (0..WEBHOOKS).map(|n| format!("r{round}n{n}"));
-                ids.filter_map(|id| running.demo_request(&id)).collect::<Vec<_>>()
-            });
-            std::thread::sleep(moment);
-            let pid = running.child.id().to_string();
-            let signalled = Command::new("kill").args(["-9", &pid]).status().expect("kill");
-            assert!(signalled.success());
-            acknowledged.extend(sender.join().expect("the sender"));
-        });
-        running.kill();
-    }
-    assert!(!acknowledged.is_empty(), "some were acknowledged before a kill");
-    let running = Running::start(&data);
-    for id in &acknowledged {
-        let found = running.handoff(id).map(|(status, _)| status);
-        assert_eq!(found, Some(200), "{id} was acknowledged and is gone");
-    }
-    for id in acknowledged.iter().take(if acknowledged.len() > PLACES { 0 } else { PLACES }) {
-        let owned = (0..100).any(|_| {
-            let owned = running.handoff(id).is_some_and(|(_, handoff)| !handoff["owner"].is_null());
-            if !owned {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            owned
-        });
-        assert!(owned, "{id} has no owner");
-    }
-    drop(running);
-    let _ = fs::remove_dir_all(data);
 }
 
 #[test]

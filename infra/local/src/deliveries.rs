@@ -35,6 +35,10 @@ const VISIBILITY: TimeDelta = TimeDelta::seconds(30);
 /// How often a message is tried.
 const QUEUE_TRIES: u32 = 5;
 
+/// How often a message may be cut off without an answer: most times somebody stopped the process,
+/// but it might be the message that does.
+const QUEUE_CUTS: u32 = 100;
+
 /// How long after a failed scheduled run it is tried again, times the tries so far.
 const SCHEDULE_RETRY: TimeDelta = TimeDelta::minutes(1);
 
@@ -274,10 +278,11 @@ impl Deliveries {
             None => true,
         });
         self.ledger.put_off(&put_off)?;
-        // Tried often enough before a process ended: nobody was there to give them up.
-        let (spent, messages): (Vec<_>, Vec<_>) =
-            taken.into_iter().partition(|message| message.tries > QUEUE_TRIES);
-        self.settle_queue(&queue, &[], &spent, "its function never returned", now)?;
+        // Cut off often enough: nobody was there to give them up.
+        let (spent, messages): (Vec<_>, Vec<_>) = taken
+            .into_iter()
+            .partition(|message| message.tries.saturating_sub(message.failures) > QUEUE_CUTS);
+        self.settle_queue(&queue, (&[], &[]), &spent, "its function never returned", now)?;
         if messages.is_empty() {
             return Ok(None);
         }
@@ -310,25 +315,24 @@ impl Deliveries {
             .iter()
             .cloned()
             .partition(|message| all_failed || failed.contains(&item_id(message)));
-        let comes_again =
-            |message: &&Message| message.tries < QUEUE_TRIES && self.fate.again(queue);
-        let (_, handled): (Vec<_>, Vec<_>) = handled.iter().partition(comes_again);
-        let handled: Vec<i64> = handled.iter().map(|message| message.id).collect();
+        let comes_again = |message: &Message| message.tries < QUEUE_TRIES && self.fate.again(queue);
+        let (_, handled): (Vec<_>, Vec<_>) = handled.into_iter().partition(comes_again);
         // What is neither handled nor spent shows up again when its visibility timeout is over.
-        let spent: Vec<Message> =
-            kept.into_iter().filter(|message| message.tries >= QUEUE_TRIES).collect();
-        self.settle_queue(queue, &handled, &spent, reason, now)
+        let (spent, again): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|message| message.failures + 1 >= QUEUE_TRIES);
+        let ids = |messages: Vec<Message>| messages.iter().map(|one| one.id).collect::<Vec<_>>();
+        self.settle_queue(queue, (&ids(handled), &ids(again)), &spent, reason, now)
     }
 
     fn settle_queue(
         &self,
         queue: &str,
-        handled: &[i64],
+        (handled, failed): (&[i64], &[i64]),
         spent: &[Message],
         reason: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StateError> {
-        if handled.is_empty() && spent.is_empty() {
+        if handled.is_empty() && failed.is_empty() && spent.is_empty() {
             return Ok(());
         }
         let letter = |message: &Message| {
@@ -337,7 +341,7 @@ impl Deliveries {
                 (queue.to_owned(), message.body.clone(), reason.to_owned());
             (message.id, DeadLetter { at: now, source, body, reason })
         };
-        self.ledger.settle(handled, &spent.iter().map(letter).collect::<Vec<_>>())
+        self.ledger.settle(handled, failed, &spent.iter().map(letter).collect::<Vec<_>>())
     }
 
     /// Trims what every consumer is past, now and then.

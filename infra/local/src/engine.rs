@@ -3,13 +3,15 @@
 //! The store's SDK client talks to it as it talks to AWS. It needs a file even for a run that keeps
 //! nothing, because the table's stream is read through a second connection, and because the engine
 //! looks up the last stream record at each write: without the index made here that is a scan.
-//! Tables are made by the store, through the SDK. A file that cannot be read is left as it is.
+//! Tables are made by the store, through the SDK; the engine makes one in several steps, and what a
+//! kill left between them is unmade. A file that cannot be read is left as it is.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dynoxide::Database;
+use rusqlite::ffi::{SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::background::Background;
@@ -78,6 +80,7 @@ impl Engine {
         let path = directory.file(DATABASE);
         refuse_damaged(&path)?;
         let damaged = |reason: String| EngineError::Damaged { path: path.clone(), reason };
+        unmake_unfinished(&path).map_err(|error| damaged(error.to_string()))?;
         // The engine takes its path as text.
         let text = path.to_str().ok_or_else(|| damaged("its path is not UTF-8".to_owned()))?;
         let database = Database::new(text).map_err(|error| damaged(error.to_string()))?;
@@ -125,22 +128,71 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Refuses a file that SQLite cannot read from end to end, without writing to it.
+/// Refuses a file that SQLite cannot read from end to end, without writing to it; only what a killed
+/// process was in the midst of writing is first taken back, by the journal it left.
 pub(crate) fn refuse_damaged(path: &Path) -> Result<(), EngineError> {
     if !path.exists() {
         return Ok(());
     }
-    let check = || -> rusqlite::Result<String> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+    let check = |access: OpenFlags| -> rusqlite::Result<String> {
+        let connection =
+            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
     };
-    let reason = match check() {
+    let said = match check(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        Err(error) if is_cut_off(&error) => check(OpenFlags::SQLITE_OPEN_READ_WRITE),
+        said => said,
+    };
+    let reason = match said {
         Ok(said) if said == "ok" => return Ok(()),
         Ok(said) => said,
         Err(error) => error.to_string(),
     };
     Err(EngineError::Damaged { path: path.to_owned(), reason })
+}
+
+/// Tells whether a file could not be read because a journal beside it must be applied first.
+fn is_cut_off(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| [SQLITE_READONLY_ROLLBACK, SQLITE_READONLY_RECOVERY].contains(&code))
+}
+
+/// Unmakes a table that was not made to its end, which is its time to live: it would be there, and
+/// lack an index or its stream for good. Nothing is stored before that, and what holds anything is
+/// kept.
+fn unmake_unfinished(path: &Path) -> rusqlite::Result<()> {
+    let mut connection = connect(path)?;
+    let transaction = connection.transaction()?;
+    let exists = |table: &str| -> rusqlite::Result<bool> {
+        let query = "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+        transaction.query_row(query, [table], |row| row.get(0))
+    };
+    let texts = |query: &str, about: &[&str]| -> rusqlite::Result<Vec<String>> {
+        let mut statement = transaction.prepare(query)?;
+        let rows = statement.query_map(rusqlite::params_from_iter(about), |row| row.get(0))?;
+        rows.collect()
+    };
+    if !exists("_tables")? {
+        return Ok(());
+    }
+    for table in texts("SELECT table_name FROM _tables WHERE coalesce(ttl_enabled, 0) = 0", &[])? {
+        let any = format!("SELECT count(*) > 0 FROM {}", quoted(&table));
+        if exists(&table)? && transaction.query_row(&any, [], |row| row.get(0))? {
+            continue;
+        }
+        let parts = "SELECT name FROM sqlite_master WHERE type = 'table'
+             AND (name = ?1 OR substr(name, 1, length(?1) + 2) = ?1 || '::')";
+        for part in texts(parts, &[&table])? {
+            transaction.execute(&format!("DROP TABLE {}", quoted(&part)), [])?;
+        }
+        transaction.execute("DELETE FROM _tables WHERE table_name = ?1", [&table])?;
+        tracing::info!(table, "a table that was not made to its end is made again");
+    }
+    transaction.commit()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn index_stream(path: &Path) -> rusqlite::Result<()> {
@@ -156,6 +208,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Ledger;
+    use crate::stream::Stream;
     use crate::testing::{Scratch, TABLE, create_table, dynamodb, put};
 
     fn refusal(directory: &Path) -> String {
@@ -182,6 +235,32 @@ mod tests {
         assert!(file.exists());
         drop(engine);
         assert!(!file.parent().unwrap().exists());
+    }
+
+    #[tokio::test]
+    async fn a_table_whose_making_was_cut_off_is_made_again_wherever_it_stopped() {
+        // The engine's steps: what it knows of the table, the table, its stream; then its time to
+        // live is asked for.
+        let steps = [
+            format!("DROP TABLE {TABLE}"),
+            "UPDATE _tables SET stream_enabled = 0".to_owned(),
+            String::new(),
+        ];
+        for left_off in steps {
+            let scratch = Scratch::new();
+            let engine = Engine::start(Some(scratch.0.clone())).unwrap();
+            create_table(&dynamodb(engine.endpoint())).await;
+            let file = engine.file();
+            drop(engine);
+            connect(&file).unwrap().execute_batch(&left_off).unwrap();
+
+            let engine = Engine::start(Some(scratch.0.clone())).unwrap();
+            let client = dynamodb(engine.endpoint());
+            create_table(&client).await;
+            put(&client, "H", "COMMIT#1", "first").await;
+            let news = Stream::open(&file, TABLE).unwrap().news(0).unwrap();
+            assert!(news.last_commit.is_some(), "{left_off}");
+        }
     }
 
     #[tokio::test]
@@ -250,6 +329,30 @@ mod tests {
         let sentence = refusal(&scratch.0);
         assert!(sentence.contains("cannot be read as a database"), "{sentence}");
         assert!(fs::read(&path).unwrap() == bytes, "the file was changed");
+    }
+
+    #[test]
+    fn what_a_killed_process_was_writing_is_taken_back() {
+        let scratch = Scratch::new();
+        let (writing, left) = (scratch.0.join("writing"), scratch.0.join("left"));
+        fs::create_dir(&writing).unwrap();
+        fs::create_dir(&left).unwrap();
+        let writer = connect(&writing.join(DATABASE)).unwrap();
+        writer.execute_batch("CREATE TABLE kept (what)").unwrap();
+        // A transaction that outgrows its cache is written into the file before it ends.
+        let some = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)";
+        let unfinished = format!(
+            "INSERT INTO kept VALUES ('before'); PRAGMA cache_size = 1; BEGIN;
+             {some} INSERT INTO kept SELECT hex(zeroblob(500)) FROM n"
+        );
+        writer.execute_batch(&unfinished).unwrap();
+        for name in [DATABASE.to_owned(), format!("{DATABASE}-journal")] {
+            fs::copy(writing.join(&name), left.join(&name)).unwrap();
+        }
+        let engine = Engine::start(Some(left)).unwrap();
+        let count = "SELECT group_concat(what) FROM kept";
+        let kept = connect(&engine.file()).unwrap().query_row(count, [], |row| row.get(0));
+        assert_eq!(kept, Ok("before".to_owned()));
     }
 
     #[test]

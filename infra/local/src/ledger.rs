@@ -40,6 +40,9 @@ const SCHEMA: &str = "
     UPDATE messages SET visible_ms = 0;
 ";
 
+/// What a directory of an earlier version lacks: how often a message's function failed it.
+const FAILURES: &str = "ALTER TABLE messages ADD COLUMN failures INTEGER NOT NULL DEFAULT 0";
+
 /// The store; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -57,6 +60,9 @@ pub struct Message {
     pub sent_at: DateTime<Utc>,
     /// How often it has been taken, this time included.
     pub tries: u32,
+    /// How often its function failed it. Where it was taken more often, nothing came of it: the
+    /// process was stopped meanwhile.
+    pub failures: u32,
 }
 
 /// Something that was given up: the operator's to look at.
@@ -79,6 +85,9 @@ impl Ledger {
         let open = || -> rusqlite::Result<Connection> {
             let connection = connect(path)?;
             connection.execute_batch(SCHEMA)?;
+            if !connection.column_exists(None, "messages", "failures")? {
+                connection.execute_batch(FAILURES)?;
+            }
             Ok(connection)
         };
         let connection = open().map_err(|error| EngineError::Damaged {
@@ -190,7 +199,7 @@ impl Ledger {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<Message>, StateError> {
-        let query = "SELECT id, body, sent_ms, tries + 1 FROM messages
+        let query = "SELECT id, body, sent_ms, tries + 1, failures FROM messages
              WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, id LIMIT ?3";
         let hide = "UPDATE messages SET visible_ms = ?2, tries = tries + 1 WHERE id = ?1";
         self.connection.with("take messages from a queue", |connection| {
@@ -198,8 +207,8 @@ impl Ledger {
             let messages: Vec<Message> = transaction
                 .prepare_cached(query)?
                 .query_map(params![queue, now.timestamp_millis(), limit as i64], |row| {
-                    let (id, body, tries) = (row.get(0)?, row.get(1)?, row.get(3)?);
-                    Ok(Message { id, body, sent_at: instant(row.get(2)?), tries })
+                    let (id, body, sent_at) = (row.get(0)?, row.get(1)?, instant(row.get(2)?));
+                    Ok(Message { id, body, sent_at, tries: row.get(3)?, failures: row.get(4)? })
                 })?
                 .collect::<rusqlite::Result<_>>()?;
             for message in &messages {
@@ -222,17 +231,23 @@ impl Ledger {
         })
     }
 
-    /// Removes messages: those that were handled, and those given up with their dead letters.
+    /// Removes messages: those that were handled, and those given up with their dead letters; those
+    /// that failed stay, one failure richer.
     pub fn settle(
         &self,
         handled: &[i64],
+        failed: &[i64],
         given_up: &[(i64, DeadLetter)],
     ) -> Result<(), StateError> {
+        let fail = "UPDATE messages SET failures = failures + 1 WHERE id = ?1";
         let delete = "DELETE FROM messages WHERE id = ?1";
         self.connection.with("settle messages", |connection| {
             let transaction = connection.transaction()?;
             for id in handled {
                 transaction.prepare_cached(delete)?.execute([id])?;
+            }
+            for id in failed {
+                transaction.prepare_cached(fail)?.execute([id])?;
             }
             for (id, letter) in given_up {
                 transaction.prepare_cached(delete)?.execute([id])?;

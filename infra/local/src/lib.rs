@@ -9,6 +9,7 @@ mod agenda;
 pub mod assembly;
 mod background;
 mod cloud;
+mod connections;
 mod deliveries;
 mod directory;
 mod engine;

@@ -401,6 +401,29 @@ async fn two_equal_runs_leave_equal_transcripts() {
 }
 
 #[tokio::test]
+async fn a_message_whose_process_is_stopped_again_and_again_is_not_given_up() {
+    let scratch = Scratch::new();
+    let start = |log: &Log| {
+        let (parts, clock, hand) = parts(Some(scratch.0.clone()));
+        Cloud::new(parts, recording(log, &clock), Vec::new(), hand).unwrap()
+    };
+    let cloud = start(&Log::default());
+    bus(cloud.parts()).put_events().entries(opened("1")).send().await.unwrap();
+    drop(cloud);
+    for stopped in 1..=20 {
+        let cloud = start(&Log::default());
+        let ledger = cloud.parts().ledger();
+        let taken = ledger.take("router", 10, after(10_000), after(900_000)).unwrap();
+        assert_eq!((taken[0].tries, taken[0].failures), (stopped, 0));
+    }
+    let log = Log::default();
+    let mut cloud = start(&log);
+    cloud.settle().await.unwrap();
+    assert_eq!(cloud.dead_letters().unwrap(), []);
+    assert!(log.take().iter().any(|line| line.contains("router")), "it is handled at last");
+}
+
+#[tokio::test]
 async fn what_was_not_settled_happens_again_after_a_restart() {
     let scratch = Scratch::new();
     let run = |log: Log| {
