@@ -9,7 +9,8 @@ use std::{
     io::IsTerminal,
     ops::Range,
 };
-use tests::simulator::{Befalls, Census, PLAYS, Point, befalling, live, play};
+use tests::faults::Fault;
+use tests::simulator::{Befalls, Census, PLAYS, Point, Spoiled, befalling, live, play};
 
 /// The seeds of an ordinary run.
 const SEEDS: Range<u64> = 0..12;
@@ -59,8 +60,8 @@ async fn a_seed_is_a_history() {
     assert_ne!(once.told, Box::pin(live(70)).await.told);
 }
 
-/// One fault of a play: which request, and what befalls it.
-type Spoiled = (usize, Befalls);
+/// How often the SDK tries before it gives up.
+const SENDS: u64 = 3;
 
 /// Plays every play again with one request spoiled, as chosen; says how much that was.
 async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
@@ -71,16 +72,17 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
         assert!(!calm.facts.is_empty() && calm.lived.census.faults() == 0, "{name}: {calm:?}");
         let chosen = choose(&calm.points);
         println!("{name}: {} faults at {} points, after {runs}", chosen.len(), calm.points.len());
-        for (place, (number, how)) in chosen.iter().copied().enumerate() {
+        for (place, spoiled) in chosen.iter().copied().enumerate() {
             progress(place as u64, chosen.len() as u64);
-            let point = &calm.points[number];
-            let told = Told(name, vec![(number as u64, how)]);
+            let point = &calm.points[spoiled.number as usize];
+            let told = Told(name, vec![spoiled]);
             let played = Box::pin(play(play_of, &told.1)).await;
             assert_eq!(played.facts, calm.facts, "{point:?}");
-            assert_eq!(played.lived.census.faults(), 1, "{point:?} was not reached");
+            let faults = played.lived.census.faults();
+            assert!((1..=spoiled.times).contains(&faults), "{point:?} was not reached: {faults}");
             drop(told);
             runs += 1;
-            *ways.entry(format!("{how:?}")).or_default() += 1;
+            *ways.entry(format!("{:?} x{}", spoiled.how, spoiled.times)).or_default() += 1;
             points.insert(point.clone());
         }
     }
@@ -91,7 +93,7 @@ async fn spoil(choose: impl Fn(&[Point]) -> Vec<Spoiled>) -> usize {
 }
 
 /// Says which run a failure is of.
-struct Told(&'static str, Vec<(u64, Befalls)>);
+struct Told(&'static str, Vec<Spoiled>);
 
 impl Drop for Told {
     fn drop(&mut self) {
@@ -114,16 +116,24 @@ fn covering(seen: &mut Seen, points: &[Point]) -> Vec<Spoiled> {
         if !seen.kinds.insert(kind_of(point)) {
             continue;
         }
-        let ways = befalling(&point.operation);
+        let ways = ways(number as u64, point);
         let reads = ["GetItem", "BatchGetItem", "Query"].contains(&point.operation.as_str());
         let next = seen.ways.entry(point.operation.clone()).or_default();
         match reads {
-            true => chosen.push((number, ways[*next % ways.len()])),
-            false => chosen.extend(ways.into_iter().map(|how| (number, how))),
+            true => chosen.push(ways[*next % ways.len()]),
+            false => chosen.extend(ways),
         }
         *next += 1;
     }
     chosen
+}
+
+/// Every way to spoil a request: once each, and refused until the SDK gives up.
+fn ways(number: u64, point: &Point) -> Vec<Spoiled> {
+    let refused = Befalls::Fault(Fault::Throttle);
+    let once = befalling(&point.operation).into_iter().map(|how| (how, 1));
+    let all = once.chain([(refused, SENDS)]);
+    all.map(|(how, times)| Spoiled { number, how, times }).collect()
 }
 
 /// What was spoiled before.
@@ -141,7 +151,7 @@ fn most(times: usize, points: &[Point]) -> Vec<Spoiled> {
         let count = counts.entry(kind_of(point)).or_default();
         *count += 1;
         if *count <= times {
-            chosen.extend(befalling(&point.operation).into_iter().map(|how| (number, how)));
+            chosen.extend(ways(number as u64, point));
         }
     }
     chosen
@@ -180,7 +190,7 @@ async fn two_faults_anywhere_change_nothing_in_the_end() {
         let (play_of, calm) = dice.pick(&calm);
         let mut one = || {
             let number = dice.below(calm.points.len() as u64);
-            (number, *dice.pick(&befalling(&calm.points[number as usize].operation)))
+            *dice.pick(&ways(number, &calm.points[number as usize]))
         };
         let told = Told(play_of.0, vec![one(), one()]);
         let played = Box::pin(play(*play_of, &told.1)).await;

@@ -24,5 +24,5 @@ pub use gate::{Limbo, gated};
 pub use life::{Lived, live};
 pub use model::{Facts, Model};
 pub use plays::{PLAYS, Play, Played, play};
-pub use storm::{Befalls, Point, Rage, Storm, befalling};
+pub use storm::{Befalls, Point, Rage, Spoiled, Storm, befalling};
 pub use watch::Watch;

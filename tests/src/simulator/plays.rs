@@ -5,7 +5,7 @@
 //! differ.
 
 use super::{
-    Befalls, Facts, Lived, Point, Storm,
+    Facts, Lived, Point, Spoiled, Storm,
     life::Life,
     traffic::{Deed, asks, subject},
 };
@@ -42,7 +42,7 @@ pub const PLAYS: [Play; 7] = [
 ///
 /// # Panics
 /// When something is not as it must be.
-pub async fn play((_, deeds): Play, spoiled: &[(u64, Befalls)]) -> Played {
+pub async fn play((_, deeds): Play, spoiled: &[Spoiled]) -> Played {
     let storm = Storm::spoiling(spoiled);
     let mut life = Life::begin(1, ORGANISATION, storm.clone()).await;
     let deeds = deeds().into_iter();

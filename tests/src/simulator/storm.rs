@@ -98,8 +98,10 @@ pub struct Storm(Arc<Mutex<State>>);
 struct State {
     dice: Dice,
     rage: Rage,
-    /// The only requests that are spoiled, by their numbers, and how.
-    only: Option<BTreeMap<u64, Befalls>>,
+    /// The only requests that are spoiled, by their numbers, how, and how often in a row.
+    only: Option<BTreeMap<u64, (Befalls, u64)>>,
+    /// What befalls the next so many requests of an operation too: the SDK tries three times.
+    burst: Option<(String, Befalls, u64)>,
     asked: u64,
     /// Which function began last, and how often it has asked for something since.
     at: (&'static str, u64),
@@ -109,6 +111,45 @@ struct State {
     /// Whether the process that runs is to die where it stands.
     is_dying: bool,
     census: Census,
+}
+
+impl State {
+    /// What befell the request before befalls this one too, if it is of the same operation.
+    fn goes_on(&mut self, operation: &str) -> Option<Befalls> {
+        let (of, how, left) = self.burst.as_mut().filter(|(of, ..)| of == operation)?;
+        let (how, again) = (*how, left.checked_sub(1).filter(|left| *left > 0));
+        self.burst = again.map(|left| (std::mem::take(of), how, left));
+        Some(how)
+    }
+
+    /// What befalls a request, and perhaps those that follow: one that dies is not tried again.
+    fn begins(&mut self, number: u64, operation: &str) -> Option<Befalls> {
+        let (how, times) = match &self.only {
+            Some(only) => only.get(&number).copied()?,
+            None => {
+                let chance = self.rage.requests;
+                if chance == 0 || self.dice.below(1_000) >= chance {
+                    return None;
+                }
+                let how = *self.dice.pick(&befalling(operation));
+                let is_long = matches!(how, Befalls::Fault(_)) && self.dice.below(3) == 0;
+                (how, if is_long { 3 + self.dice.below(3) } else { 1 })
+            }
+        };
+        self.burst = (times > 1).then(|| (operation.to_owned(), how, times - 1));
+        Some(how)
+    }
+}
+
+/// A request that is spoiled, and those after it that ask for the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoiled {
+    /// Which, in the order in which they are made.
+    pub number: u64,
+    /// How.
+    pub how: Befalls,
+    /// How often in a row.
+    pub times: u64,
 }
 
 /// A place in a run where something is asked for.
@@ -136,20 +177,16 @@ impl Storm {
         Self::of(dice, rage, None)
     }
 
-    /// Is no storm: nothing befalls anything.
-    pub fn calm() -> Self {
-        Self::of(Dice::new(0, 17), Rage::default(), None)
+    /// Spoils some requests of a run that is calm otherwise.
+    pub fn spoiling(requests: &[Spoiled]) -> Self {
+        let only = requests.iter().map(|one| (one.number, (one.how, one.times)));
+        Self::of(Dice::new(0, 17), Rage::default(), Some(only.collect()))
     }
 
-    /// Spoils some requests of a run that is calm otherwise, each by its number.
-    pub fn spoiling(requests: &[(u64, Befalls)]) -> Self {
-        Self::of(Dice::new(0, 17), Rage::default(), Some(requests.iter().copied().collect()))
-    }
-
-    fn of(dice: Dice, rage: Rage, only: Option<BTreeMap<u64, Befalls>>) -> Self {
-        let (asked, at, census) = (0, ("", 0), Census::default());
+    fn of(dice: Dice, rage: Rage, only: Option<BTreeMap<u64, (Befalls, u64)>>) -> Self {
+        let (asked, at, burst, census) = (0, ("", 0), None, Census::default());
         let (points, skews, is_dying) = (Vec::new(), Vec::new(), false);
-        let state = State { dice, rage, only, asked, at, points, skews, is_dying, census };
+        let state = State { dice, rage, only, burst, asked, at, points, skews, is_dying, census };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -167,7 +204,7 @@ impl Storm {
         let mut state = self.lock();
         let latency_ms = state.rage.latency_ms.min(40);
         state.rage = Rage { latency_ms, ..Rage::default() };
-        state.only = None;
+        (state.only, state.burst) = (None, None);
         state.skews.iter().for_each(|skew| skew.store(0, Ordering::SeqCst));
     }
 
@@ -196,14 +233,7 @@ impl Storm {
         state.at.1 += 1;
         state.points.push(Point { function, operation: operation.to_owned(), before });
         state.census.asked(operation);
-        let how = match &state.only {
-            Some(only) => only.get(&number).copied(),
-            None => {
-                let chance = state.rage.requests;
-                let struck = chance > 0 && state.dice.below(1_000) < chance;
-                struck.then(|| *state.dice.pick(&befalling(operation)))
-            }
-        };
+        let how = state.goes_on(operation).or_else(|| state.begins(number, operation));
         if let Some(how) = how {
             state.census.befell(&format!("{operation} {how:?}"));
         }

@@ -102,7 +102,7 @@ impl Watch {
         states.map(|(_, row)| serde_dynamo::from_item(row.clone()).expect("a state can be read"))
     }
 
-    /// Lists rows whose sort key begins so, or which are of such a partition.
+    /// Lists the rows whose partition key begins so.
     pub fn rows(&self, pk: &'static str) -> impl Iterator<Item = (&Key, &Item)> {
         self.rows.iter().filter(move |(key, _)| key.0.starts_with(pk))
     }
