@@ -1,11 +1,20 @@
 //! What a whole life of a handoff costs and leaves behind: requests, units, history, numbers.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use domain::{Commit, Handoff, HandoffId, rollup};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use store::Used;
-use tests::World;
+use tests::{
+    Setting, World,
+    faults::{Fault, faulty},
+};
 
 /// Write units a full life may use, metrics apart.
 const WRITE_UNITS_MAX: f64 = 64.0;
@@ -159,6 +168,32 @@ async fn the_manager_reads_yesterday_in_the_morning() {
         mail.iter().filter(|(_, body)| body.contains("For Priya Nair")).collect();
     assert_eq!(to_priya.len(), 1, "{mail:?}");
     insta::assert_snapshot!("the_daily_digest", format!("{}\n\n{}", to_priya[0].0, to_priya[0].1));
+}
+
+#[tokio::test]
+async fn a_digest_the_topic_did_not_take_is_sent_by_the_next_try() {
+    let refuses = Arc::new(AtomicBool::new(false));
+    let plan = Arc::clone(&refuses);
+    let mut world = World::with(Setting::default(), |environment| {
+        let http = environment.http();
+        environment.with_http(faulty(http, move |operation, _| {
+            let refused = operation == "Publish" && plan.load(Ordering::SeqCst);
+            if refused { Fault::Throttle } else { Fault::None }
+        }))
+    })
+    .await;
+    let morning: DateTime<Utc> = "2026-01-06T07:30:00Z".parse().unwrap();
+    world.until(morning - Duration::minutes(1)).await;
+    refuses.store(true, Ordering::SeqCst);
+    world.until(morning + Duration::seconds(1)).await;
+    world.expects_errors();
+    assert_eq!(world.read_mail(), []);
+    refuses.store(false, Ordering::SeqCst);
+    world.until(morning + Duration::minutes(5)).await;
+    world.allow_errors();
+    let mail = world.read_mail();
+    let to_priya = mail.iter().filter(|(_, body)| body.contains("For Priya Nair")).count();
+    assert_eq!(to_priya, 1, "{mail:?}");
 }
 
 fn folded(history: &[Commit]) -> Handoff {

@@ -5,6 +5,7 @@
 //! can be counted first and then spoiled at each request in turn. What must stay true: a fault is
 //! carried out whole or not at all, and what is not carried out never reaches the engine.
 
+use crate::answers::partial;
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -45,6 +46,8 @@ pub enum Fault {
     ForgottenReply,
     /// It is refused because another transaction holds its rows.
     Conflict,
+    /// A part of what it asks for is done, and the answer says what was not.
+    Partial,
     /// It is carried out as by a newer version, whose commits this one must not read.
     Newer,
     /// Whoever asks for it panics.
@@ -231,6 +234,7 @@ pub(crate) async fn carry_out(
         Fault::LostReply => lose(inner.call(request).await),
         Fault::ForgottenReply => lose(inner.call(changed(request, forgets_token)).await),
         Fault::Conflict => conflict(&request, operation),
+        Fault::Partial => partial(inner, request, operation).await,
         Fault::Newer => inner.call(changed(request, breaks_commits)).await,
         Fault::Panic | Fault::Hang | Fault::HangAfter => future::pending().await,
     }
@@ -292,7 +296,6 @@ fn conflict(request: &HttpRequest, operation: &str) -> Result<HttpResponse, Conn
 }
 
 /// Takes the token from a transaction, so that whoever carries it out does not know its retry.
-/// Takes the token from a transaction.
 pub(crate) fn without_token(request: HttpRequest) -> HttpRequest {
     changed(request, forgets_token)
 }

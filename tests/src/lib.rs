@@ -10,6 +10,7 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod answers;
 pub mod engine;
 mod errors;
 pub mod faults;

@@ -2,13 +2,14 @@
 
 use super::{
     POOL, TURN, all_due, assigned, assigning, at, candidate, change, changing, completed, fresh,
-    lead, open, routing, standing,
+    lead, open, routing, spoiled, standing,
 };
 use domain::{
     AttemptId, Change, Handoff, HandoffId, PersonId, Stage,
     routing::{Candidate, Daily},
 };
 use store::{Due, RepRow, Roster, Store, StoreError, Stored};
+use tests::faults::{Fault, first};
 
 /// Takes a turn until it is taken or there is no place; tells whether it was.
 async fn take_turn(store: Store, id: HandoffId, rep: &'static str, capacity: u32) -> bool {
@@ -54,6 +55,21 @@ async fn of_thirty_two_in_parallel_a_rep_with_five_places_takes_five() {
     assert_eq!(taken, 5);
     assert_eq!(standing(&store, "amara").await, (5, 5 * TURN));
     assert_eq!(recount(&store, &ids, "amara").await, 5);
+}
+
+#[tokio::test]
+async fn who_a_batch_did_not_get_to_is_asked_for_again() {
+    let (store, parts) = fresh().await;
+    for (number, rep) in [("1", "amara"), ("2", "ben"), ("3", "ben")] {
+        let handoff = open(&store, &lead(number)).await;
+        let (_, position) = standing(&store, rep).await;
+        store.commit(assigning(&handoff, candidate(rep, position, 5), number)).await.unwrap();
+    }
+    let reps: Vec<PersonId> = vec!["amara".into(), "ben".into()];
+    let whole = store.standings(&POOL.into(), &reps).await.unwrap();
+    assert_eq!((whole[&reps[0]].open, whole[&reps[1]].open), (1, 2));
+    let in_parts = spoiled(&parts, first("BatchGetItem", 1, Fault::Partial));
+    assert_eq!(in_parts.standings(&POOL.into(), &reps).await.unwrap(), whole);
 }
 
 #[tokio::test]

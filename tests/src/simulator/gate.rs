@@ -7,7 +7,10 @@
 //! read before the clock goes on.
 
 use super::{Befalls, Storm};
-use crate::faults::{Fault, carry_out, operation_of, without_token};
+use crate::{
+    answers::{answer, read},
+    faults::{Fault, carry_out, operation_of, without_token},
+};
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -17,9 +20,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use runtime::Clock;
-use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -159,7 +160,6 @@ impl Gate {
                 }
                 Err(ConnectorError::timeout("nothing was answered".into()))
             }
-            Befalls::Partial => partial(inner, request, operation).await,
             Befalls::Stale => match self.said_before(&request) {
                 Some(said) => answer(said),
                 None => self.ask_index(inner, request).await,
@@ -190,75 +190,4 @@ impl Gate {
 fn asks_index(request: &HttpRequest) -> bool {
     let body = request.body().bytes().unwrap_or_default();
     body.windows(11).any(|window| window == b"\"IndexName\"")
-}
-
-/// Reads an answer to its end, and leaves it as it was.
-async fn read(answer: &mut HttpResponse) -> Result<Vec<u8>, ConnectorError> {
-    let body = std::mem::replace(answer.body_mut(), SdkBody::empty());
-    let read = ByteStream::new(body).collect().await;
-    let bytes = read.map_err(|error| ConnectorError::io(error.into()))?.to_vec();
-    *answer.body_mut() = SdkBody::from(bytes.clone());
-    Ok(bytes)
-}
-
-fn answer(said: Vec<u8>) -> Result<HttpResponse, ConnectorError> {
-    let response = http::Response::builder()
-        .status(200)
-        .header("content-type", "application/x-amz-json-1.0")
-        .body(SdkBody::from(said))
-        .map_err(|error| ConnectorError::user(error.into()))?;
-    HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into()))
-}
-
-/// Carries out the first half of what a batch asks for, and says that the rest was not done.
-async fn partial(
-    inner: &SharedHttpConnector,
-    mut request: HttpRequest,
-    operation: &str,
-) -> Result<HttpResponse, ConnectorError> {
-    let body = request.body().bytes().unwrap_or_default();
-    let mut asked: Value = serde_json::from_slice(body).unwrap_or_default();
-    let rest = match operation {
-        "PutEvents" => halve(&mut asked["Entries"]),
-        "BatchGetItem" => {
-            let tables = asked["RequestItems"].as_object_mut();
-            tables.and_then(|tables| tables.values_mut().next()).map_or(vec![], |table| {
-                let keys = &mut table["Keys"];
-                halve(keys)
-            })
-        }
-        _ => vec![],
-    };
-    let body = asked.to_string();
-    request.headers_mut().insert("content-length", body.len().to_string());
-    *request.body_mut() = SdkBody::from(body);
-    let mut said = inner.call(request).await?;
-    let bytes = read(&mut said).await?;
-    let mut reply: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    match operation {
-        "PutEvents" => {
-            let refused = json!({ "ErrorCode": "ThrottlingException", "ErrorMessage": "busy" });
-            reply["FailedEntryCount"] = rest.len().into();
-            if let Some(entries) = reply["Entries"].as_array_mut() {
-                entries.extend(rest.iter().map(|_| refused.clone()));
-            }
-        }
-        _ => {
-            let table = asked["RequestItems"].as_object().and_then(|it| it.iter().next());
-            if let Some((name, wanted)) = table.filter(|_| !rest.is_empty()) {
-                let mut left = wanted.clone();
-                left["Keys"] = rest.into();
-                reply["UnprocessedKeys"] = json!({ name: left });
-            }
-        }
-    }
-    answer(reply.to_string().into_bytes())
-}
-
-/// Keeps the first half of a list, at least one, and takes the rest out.
-fn halve(list: &mut Value) -> Vec<Value> {
-    match list.as_array_mut() {
-        Some(list) => list.split_off(list.len().div_ceil(2)),
-        None => vec![],
-    }
 }

@@ -24,8 +24,6 @@ pub enum Befalls {
     CrashAfter,
     /// Nobody answers in time, and it is carried out later all the same.
     Late,
-    /// Only a part of what it asks for is done, and the answer says so.
-    Partial,
     /// It is answered with what was so when the same was asked before.
     Stale,
 }
@@ -35,10 +33,10 @@ const BROKEN: Fault = Fault::Error(500, "InternalServerError");
 
 /// Lists what can befall a request, by its operation.
 pub fn befalling(operation: &str) -> Vec<Befalls> {
-    use Befalls::{CrashAfter, CrashBefore, Late, Partial, Stale};
+    use Befalls::{CrashAfter, CrashBefore, Late, Stale};
     let plain = [Fault::Throttle, Fault::Reset, BROKEN].map(Befalls::Fault);
     let crashes = [CrashBefore, CrashAfter];
-    let lost = Befalls::Fault(Fault::LostReply);
+    let (lost, part) = (Befalls::Fault(Fault::LostReply), Befalls::Fault(Fault::Partial));
     let own: &[Befalls] = match operation {
         "TransactWriteItems" => &[
             lost,
@@ -49,8 +47,8 @@ pub fn befalling(operation: &str) -> Vec<Befalls> {
         ],
         "PutItem" | "UpdateItem" | "DeleteItem" => &[lost, Befalls::Fault(Fault::Timeout), Late],
         "Publish" => &[lost],
-        "PutEvents" => &[lost, Partial],
-        "BatchGetItem" => &[Partial],
+        "PutEvents" => &[lost, part],
+        "BatchGetItem" => &[part],
         "Query" => &[Stale],
         _ => &[],
     };
