@@ -4,8 +4,8 @@
 use chrono::Duration;
 use domain::{PersonId, Stage, routing::TURN, span::Span};
 use local::{Sent, sample::ORGANISATION};
-use serde_json::json;
-use tests::{Setting, World};
+use serde_json::{Value, json};
+use tests::{Answer, Setting, World};
 
 /// A world in which the European SDRs may have one handoff each.
 async fn narrow() -> World {
@@ -16,6 +16,25 @@ async fn narrow() -> World {
     };
     let organisation = narrow(&narrow(ORGANISATION, "Amara Okafor"), "Ben Whitlock");
     World::of(Setting { organisation, ..Setting::default() }).await
+}
+
+/// Says when somebody is away, as their manager.
+async fn is_away(world: &mut World, rep: &str, when: Value) -> Answer {
+    let path = format!("/api/reps/{rep}/absence");
+    world.call(http::Method::POST, &path, &[("x-handoff-person", "priya")], when).await
+}
+
+/// A world whose only two reps are away for three days, and where who waits is not asked for before
+/// an hour is over.
+async fn where_all_are_away() -> World {
+    let organisation = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
+    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
+    let until = (world.now() + Duration::days(3)).to_rfc3339();
+    let away = json!({ "from": world.now().to_rfc3339(), "to": until });
+    for rep in ["amara", "ben"] {
+        is_away(&mut world, rep, away.clone()).await;
+    }
+    world
 }
 
 #[tokio::test]
@@ -119,18 +138,10 @@ async fn a_changed_configuration_is_tried_within_two_minutes() {
 
 #[tokio::test]
 async fn who_is_back_sooner_than_they_said_is_asked_within_two_minutes() {
-    let organisation = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
-    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
-    let until = (world.now() + Duration::days(3)).to_rfc3339();
-    let away = json!({ "from": world.now().to_rfc3339(), "to": until });
-    let priya = [("x-handoff-person", "priya")];
-    for rep in ["amara", "ben"] {
-        let path = format!("/api/reps/{rep}/absence");
-        world.call(http::Method::POST, &path, &priya, away.clone()).await;
-    }
+    let mut world = where_all_are_away().await;
     let id = world.demo_request("dana").await;
     assert_eq!(world.handoff(&id).await.owner, None);
-    let back = world.call(http::Method::POST, "/api/reps/ben/absence", &priya, json!({})).await;
+    let back = is_away(&mut world, "ben", json!({})).await;
     assert_eq!(back.status, 200, "{back:?}");
     world.pass(Duration::seconds(65)).await;
     assert_eq!(world.handoff(&id).await.owner, Some("ben".into()));
@@ -176,15 +187,7 @@ async fn a_manager_who_stepped_in_and_rejects_it_gets_no_turn_back() {
 
 #[tokio::test]
 async fn several_who_are_back_are_one_reason_to_ask_again_and_going_away_is_none() {
-    let organisation = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
-    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
-    let until = (world.now() + Duration::days(3)).to_rfc3339();
-    let away = json!({ "from": world.now().to_rfc3339(), "to": until });
-    let priya = [("x-handoff-person", "priya")];
-    for rep in ["amara", "ben"] {
-        let path = format!("/api/reps/{rep}/absence");
-        world.call(http::Method::POST, &path, &priya, away.clone()).await;
-    }
+    let mut world = where_all_are_away().await;
     let id = world.demo_request("dana").await;
     world.pass(Duration::seconds(65)).await;
     let asked = |world: &mut World| {
@@ -197,8 +200,7 @@ async fn several_who_are_back_are_one_reason_to_ask_again_and_going_away_is_none
     };
     assert_eq!(asked(&mut world), 0, "nobody can take more than before");
     for rep in ["amara", "ben"] {
-        let path = format!("/api/reps/{rep}/absence");
-        world.call(http::Method::POST, &path, &priya, json!({})).await;
+        is_away(&mut world, rep, json!({})).await;
     }
     world.pass(Duration::seconds(65)).await;
     assert_eq!(asked(&mut world), 1);

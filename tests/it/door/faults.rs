@@ -90,11 +90,10 @@ async fn has_one_effect(door: &mut Door, what: &str) {
     assert_eq!(history.len(), 2, "{what}: opened and assigned, nothing else: {history:?}");
 }
 
-#[tokio::test]
-async fn row_43_a_throttled_request_is_made_again_in_time() {
+/// Spoils each request of a message in each way: the sender notices nothing, and it has one effect.
+async fn hide(faults: &[Fault]) {
     for (place, operation) in requests().await.iter().enumerate() {
-        let faults = [Fault::Throttle, Fault::Error(500, "InternalServerError"), Fault::Reset];
-        for fault in faults {
+        for fault in faults.iter().copied() {
             let what = format!("{fault:?} at {place}, {operation}");
             let mut door = Door::open().await;
             let (intake, _) = spoiled(&door, at(place as u64, fault));
@@ -107,18 +106,13 @@ async fn row_43_a_throttled_request_is_made_again_in_time() {
 }
 
 #[tokio::test]
+async fn row_43_a_throttled_request_is_made_again_in_time() {
+    hide(&[Fault::Throttle, Fault::Error(500, "InternalServerError"), Fault::Reset]).await;
+}
+
+#[tokio::test]
 async fn row_44_a_reply_that_is_lost_after_the_commit_is_known_again() {
-    for (place, operation) in requests().await.iter().enumerate() {
-        for fault in [Fault::LostReply, Fault::ForgottenReply] {
-            let what = format!("{fault:?} at {place}, {operation}");
-            let mut door = Door::open().await;
-            let (intake, _) = spoiled(&door, at(place as u64, fault));
-            let answer = read(intake(message()).await).await;
-            assert_eq!(answer.status, 200, "{what}: {answer:?}");
-            answer.opened();
-            has_one_effect(&mut door, &what).await;
-        }
-    }
+    hide(&[Fault::LostReply, Fault::ForgottenReply]).await;
 }
 
 /// Sends copies of one message at once; counts how they were answered.
