@@ -69,6 +69,68 @@ async fn a_number_that_is_wrong_is_found_and_put_right_unless_it_has_moved() {
 }
 
 #[tokio::test]
+async fn what_metrics_has_yet_to_count_is_left_out_and_put_right_by_nobody() {
+    let (mut world, day) = a_day().await;
+    // As it is while metrics is behind: the numbers lack what was recorded since.
+    let client = raw(world.cloud.parts());
+    let of = AttributeValue::S("CHECKPOINT#metrics".to_owned());
+    let shards = client.query().table_name(TABLE).key_condition_expression("pk = :of");
+    let shards = shards.expression_attribute_values(":of", of).send().await.unwrap();
+    for row in shards.items.unwrap() {
+        let key = ["pk", "sk"].map(|name| (name.to_owned(), row[name].clone()));
+        let plant = client.update_item().table_name(TABLE).set_key(Some(key.into()));
+        let plant = plant.update_expression("SET #until = :an_hour_ago");
+        let ms = (world.now() - Duration::hours(3)).timestamp_millis().to_string();
+        let plant = plant.expression_attribute_names("#until", "until");
+        plant
+            .expression_attribute_values(":an_hour_ago", AttributeValue::N(ms))
+            .send()
+            .await
+            .unwrap();
+    }
+    let counter = BTreeMap::from([("opened".to_owned(), Correction { was: 2, becomes: 1 })]);
+    let row = ("happened".to_owned(), "all".to_owned(), day);
+    world.store.correct_rollup(row, counter, &AttemptId("behind".to_owned())).await.unwrap();
+    let (clock, _) = Clock::hand(world.now());
+    let audit = Audit::new(world.store.clone(), Configs::new(world.store.clone()), clock);
+    let report = audit.days((day, day)).await.unwrap();
+    assert_eq!((report.findings, report.differing), (vec![], vec![]));
+    assert!(report.moving.contains(&day), "{:?}", report.moving);
+    world.outbox();
+}
+
+#[tokio::test]
+async fn a_history_that_cannot_be_read_is_found_and_hides_no_other() {
+    let (mut world, day) = a_day().await;
+    let client = raw(world.cloud.parts());
+    let ids = world.store.opened_on(day).await.unwrap();
+    let key = [("pk", format!("HANDOFF#{}", ids[0])), ("sk", "COMMIT#00000001".to_owned())];
+    let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+    let plant = client.update_item().table_name(TABLE).set_key(Some(key.into()));
+    let plant = plant.update_expression("SET #breaks = :newer");
+    let plant = plant.expression_attribute_names("#breaks", "breaks");
+    let newer = AttributeValue::N("2".to_owned());
+    plant.expression_attribute_values(":newer", newer).send().await.unwrap();
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let row = [("pk".to_owned(), text("REP#amara")), ("sk".to_owned(), text("STATE"))];
+    let plant = client.update_item().table_name(TABLE).set_key(Some(row.into()));
+    let plant = plant.update_expression("ADD #open :one");
+    let plant = plant.expression_attribute_names("#open", "open");
+    plant
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    let (clock, _) = Clock::hand(world.now());
+    let audit = Audit::new(world.store.clone(), Configs::new(world.store.clone()), clock);
+    let report = audit.days((day, day)).await.unwrap();
+    let codes: Vec<_> = report.findings.iter().map(|one| one.code).collect();
+    assert_eq!(codes, ["open-count", "unreadable"], "{:?}", report.findings);
+    assert_eq!((report.counters, report.differing), (0, vec![]), "nobody knows what to count");
+    world.outbox();
+}
+
+#[tokio::test]
 async fn a_place_that_nobody_has_is_found() {
     let (mut world, day) = a_day().await;
     let (amara, now) = (PersonId::from("amara"), world.now());

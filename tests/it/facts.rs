@@ -136,6 +136,29 @@ async fn a_receipt_that_comes_back_puts_nothing_aside_twice() {
 }
 
 #[tokio::test]
+async fn a_receipt_whose_source_is_gone_is_put_aside_and_waits_no_more() {
+    let mut world = World::start().await;
+    let about = json!({ "crm": "hubspot", "object": "contact", "id": "7", "country": "GB" });
+    let answer = world.event("demo.requested", json!({ "subject": about })).await;
+    let receipt = answer.body["receipt"].as_str().unwrap().to_owned();
+    let renamed = ORGANISATION.replace("[sources.generic]", "[sources.another]");
+    world.store.push_config(&renamed, Some(1), &"gone".into(), world.now()).await.unwrap();
+    world.pass(Duration::minutes(2)).await;
+    world.store.await_receipt(&receipt.as_str().into(), Some(world.now())).await.unwrap();
+    world.pass(Duration::minutes(3)).await;
+    world.expects_errors();
+    let aside = world.store.quarantined(10).await.unwrap();
+    let told: Vec<_> = aside.iter().map(|one| (&one.what, one.reason.as_str())).collect();
+    assert_eq!(told, [(&receipt, "source")]);
+    for shard in 0..store::Store::due_shards() {
+        let due = world.store.due(shard, world.now() + Duration::days(1), 99).await.unwrap();
+        assert!(!due.iter().any(|one| matches!(one, store::Due::Receipt(..))), "{due:?}");
+    }
+    world.pass(Duration::seconds(20)).await;
+    world.outbox();
+}
+
+#[tokio::test]
 async fn a_lead_with_endless_values_is_a_lead_like_any_other() {
     let mut world = World::start().await;
     let endless = "n".repeat(1_000_000);

@@ -100,12 +100,18 @@ impl Damage {
     }
 }
 
+/// The sample organisation.
+const SAMPLE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/sample/organisation.toml");
+
 /// Reads the seeds of a target, in one order everywhere.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut paths: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
+    // The sample is a configuration's best seed, and is kept where it is.
+    paths.extend((target == "config").then(|| SAMPLE.into()));
     paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
 }
 

@@ -50,7 +50,37 @@ async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
     }
     let count = seeds().count();
     println!("Lives: {count} seeds, {handoffs} handoffs, {commits} commits, {census}");
+    assert!(handoffs > 3 * count && count > 0, "{handoffs} handoffs in {count} lives");
+    if count >= SEEDS.count() {
+        let befell: Vec<&str> = census.kinds().collect();
+        let calm = WEATHER.iter().filter(|kind| !befell.iter().any(|one| one.contains(**kind)));
+        assert_eq!(calm.collect::<Vec<_>>(), <Vec<&&str>>::new(), "these never befell anything");
+    }
 }
+
+/// What a storm of some lives does at least once.
+const WEATHER: [&str; 20] = [
+    "Throttle",
+    "Reset",
+    "Error(500",
+    "LostReply",
+    "ForgottenReply",
+    "Timeout",
+    "Conflict",
+    "Partial",
+    "CrashBefore",
+    "CrashAfter",
+    "Late",
+    "Stale",
+    "tick",
+    "record late",
+    "batch cut",
+    "batch replayed",
+    "message late",
+    "message twice",
+    "machine cold",
+    "clock set",
+];
 
 #[tokio::test]
 async fn a_seed_is_a_history() {

@@ -161,6 +161,8 @@ impl Audit {
         let active = self.configs.active(now).await?;
         let config = &active.config;
         let mut reading = Reading::new(config, now);
+        // Read before the histories: what is counted meanwhile is not held against them.
+        reading.counted_to = self.store.folded_until("metrics").await?;
         let first = self.store.first_config_at().await?.map(|at| config.day_of(at));
         reading.report.is_whole = first.is_some_and(|first| from <= first);
         // The table's days are UTC, the organisation's are not.
@@ -170,7 +172,9 @@ impl Audit {
             self.read(&ids, (from, to), &mut reading).await?;
             day = day + Days::new(1);
         }
-        self.numbers((from, to), &mut reading).await?;
+        if !reading.has_unread {
+            self.numbers((from, to), &mut reading).await?;
+        }
         self.places(&mut reading).await?;
         self.receipts(&mut reading).await?;
         let mut report = reading.report;
@@ -188,10 +192,22 @@ impl Audit {
             let states = self.store.states(some).await?;
             let read = some.iter().cloned().map(|id| {
                 let store = self.store.clone();
-                async move { store.history(&id).await }
+                async move {
+                    match store.history(&id).await {
+                        Ok(history) => Ok(Some(history)),
+                        Err(StoreError::Malformed { .. } | StoreError::TooNew { .. }) => Ok(None),
+                        Err(error) => Err(error),
+                    }
+                }
             });
             let histories: Vec<_> = stream::iter(read).buffered(ABREAST).try_collect().await?;
             for (id, history) in some.iter().zip(histories) {
+                let Some(history) = history else {
+                    let said = "Its history cannot be read, so no numbers were compared.";
+                    reading.find("unreadable", id.as_str(), said);
+                    reading.has_unread = true;
+                    continue;
+                };
                 let opened = history.first().map(|commit| commit.about.opened_day);
                 if opened.is_some_and(|day| !(from..=to).contains(&day)) {
                     continue;
@@ -296,6 +312,10 @@ struct Reading<'a> {
     report: Report,
     recount: Recount,
     reps: BTreeSet<PersonId>,
+    /// Whether a history could not be read, so that nobody knows what there is to count.
+    has_unread: bool,
+    /// Up to when metrics has counted; nothing, while it has counted nothing.
+    counted_to: Option<DateTime<Utc>>,
 }
 
 impl<'a> Reading<'a> {
@@ -307,6 +327,8 @@ impl<'a> Reading<'a> {
             report: Report::default(),
             recount: Recount::default(),
             reps: takes.map(|(rep, _)| rep.clone()).collect(),
+            has_unread: false,
+            counted_to: None,
         }
     }
 
@@ -321,7 +343,10 @@ impl<'a> Reading<'a> {
         self.report.commits += history.len();
         self.reps.extend(history.last().and_then(|commit| commit.about.owner.clone()));
         let fresh = self.now - Duration::seconds(COUNTED_WITHIN_SECONDS);
-        for commit in history.iter().filter(|commit| commit.at > fresh) {
+        // What metrics has yet to count is in no number, however long ago it was.
+        let counted = |at| self.counted_to.is_some_and(|to| at <= to);
+        let moves = |commit: &&domain::Commit| commit.at > fresh || !counted(commit.at);
+        for commit in history.iter().filter(moves) {
             self.report.moving.extend([opened, commit.about.day]);
         }
         self.recount.add(history);

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use serde::Deserialize;
 use settle::SettleError;
 use std::panic::AssertUnwindSafe;
-use store::StoreError;
+use store::{Quarantined, StoreError};
 
 /// A bus event as the queue carries it.
 #[derive(Deserialize)]
@@ -41,10 +41,29 @@ impl Intake {
     async fn put_through(&self, message: &SqsMessage) -> Result<(), String> {
         let body = message.body.as_deref().unwrap_or_default();
         let event: Event = serde_json::from_str(body).map_err(|error| error.to_string())?;
-        match self.again(&event.detail.receipt, PATIENCE).await {
+        let id = &event.detail.receipt;
+        match self.again(id, PATIENCE).await {
             // It expired: its thirty days are over.
             Err(SettleError::Store(StoreError::Missing { .. })) => Ok(()),
-            result => result.map(|_| ()).map_err(|error| error.to_string()),
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => self.source_is_gone(id).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Puts aside a request whose source the configuration has no more, instead of waiting for it
+    /// for ever: once the source is back, it can be redriven.
+    async fn source_is_gone(&self, id: &ReceiptId) -> Result<(), StoreError> {
+        tracing::error!(receipt = %id, "its source left the configuration: it is in quarantine");
+        let aside = Quarantined {
+            what: id.to_string(),
+            kind: "receipt".to_owned(),
+            by: "intake".to_owned(),
+            reason: "source".to_owned(),
+            at: self.clock.now(),
+            part: None,
+        };
+        self.store.quarantine(&aside, "0").await?;
+        self.store.await_receipt(id, None).await
     }
 }

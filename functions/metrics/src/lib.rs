@@ -13,7 +13,9 @@ use aws_lambda_events::event::{
 };
 use domain::{AttemptId, Commit, rollup::contributions};
 use runtime::{Clock, Ids};
-use store::{AsideKey, Fold, Quarantined, Rows, Store, StoreError, commit_name, commit_of};
+use store::{
+    AsideKey, Checkpoint, Fold, Quarantined, Rows, Store, StoreError, commit_name, commit_of,
+};
 
 /// Rows a fold may write: a transaction has a hundred, and one is the checkpoint.
 const ROWS_MAX: usize = 99;
@@ -71,14 +73,14 @@ impl Metrics {
         let mut next = 0;
         while next < records.len() {
             let sequence = sequence_of(&records[next]);
-            if is_behind(&sequence, checkpoint.as_deref()) {
+            if is_behind(&sequence, checkpoint.as_ref()) {
                 next += 1;
                 continue;
             }
             let (fold, taken) = gather(shard, &checkpoint, &records[next..]);
             match self.store.fold(CONSUMER, &fold, &self.attempt()).await {
                 Ok(()) => {
-                    checkpoint = Some(fold.to);
+                    checkpoint = Some(Checkpoint { sequence: fold.to, until: fold.until });
                     next += taken;
                     tries = 0;
                 }
@@ -113,13 +115,18 @@ impl Metrics {
 
 /// Adds up records until the rows they write fill a transaction; returns how many it took, at least
 /// one.
-fn gather(shard: &str, checkpoint: &Option<Sequence>, records: &[EventRecord]) -> (Fold, usize) {
+fn gather(shard: &str, checkpoint: &Option<Checkpoint>, records: &[EventRecord]) -> (Fold, usize) {
     let mut fold = Fold { shard: shard.to_owned(), from: checkpoint.clone(), ..Fold::default() };
+    fold.until = checkpoint.as_ref().map(|known| known.until).unwrap_or_default();
     let mut taken = 0;
     for record in records {
         let (mut rows, mut aside) = (fold.rows.clone(), None);
+        let mut at = record.change.approximate_creation_date_time;
         match commit_of(record.change.new_image.clone()) {
-            Ok(commit) => add(&mut rows, &commit),
+            Ok(commit) => {
+                at = commit.at;
+                add(&mut rows, &commit);
+            }
             Err(error) => aside = Some((unreadable(record, &error), sequence_of(record))),
         }
         let written = rows.len() + fold.aside.len() + usize::from(aside.is_some());
@@ -128,7 +135,7 @@ fn gather(shard: &str, checkpoint: &Option<Sequence>, records: &[EventRecord]) -
         }
         fold.rows = rows;
         fold.aside.extend(aside);
-        fold.to = sequence_of(record);
+        (fold.to, fold.until) = (sequence_of(record), fold.until.max(at));
         taken += 1;
     }
     without_zeros(&mut fold.rows);
@@ -168,24 +175,25 @@ fn sequence_of(record: &EventRecord) -> Sequence {
 }
 
 /// Compares sequence numbers as the numbers they are, however many digits they have.
-fn is_behind(sequence: &str, checkpoint: Option<&str>) -> bool {
+fn is_behind(sequence: &str, checkpoint: Option<&Checkpoint>) -> bool {
     let number = |text: &str| {
         let digits = text.trim_start_matches('0').to_owned();
         (digits.len(), digits)
     };
-    checkpoint.is_some_and(|checkpoint| number(sequence) <= number(checkpoint))
+    checkpoint.is_some_and(|checkpoint| number(sequence) <= number(&checkpoint.sequence))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_behind;
+    use super::{Checkpoint, is_behind};
 
     #[test]
     fn sequence_numbers_compare_as_numbers() {
-        assert!(is_behind("9", Some("10")));
-        assert!(is_behind("10", Some("10")));
-        assert!(is_behind("0010", Some("10")));
-        assert!(!is_behind("11", Some("10")));
+        let ten = Checkpoint { sequence: "10".to_owned(), ..Checkpoint::default() };
+        for behind in ["9", "10", "0010"] {
+            assert!(is_behind(behind, Some(&ten)));
+        }
+        assert!(!is_behind("11", Some(&ten)));
         assert!(!is_behind("1", None));
     }
 }

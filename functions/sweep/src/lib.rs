@@ -94,6 +94,9 @@ pub enum SweepError {
     /// A handoff kept falling due.
     #[error("{0} was due again and again, {1} times in this sweep: it is left to the next one.")]
     Unfinished(String, usize),
+    /// Another change of the roster met an error just before.
+    #[error("whoever waits was not asked for again: the error before says why")]
+    NotAsked,
 }
 
 impl Sweep {
@@ -321,19 +324,20 @@ impl Sweep {
         if rosters.is_empty() {
             return Vec::new();
         }
-        let mut asked = self.ask_for_those_waiting(&rosters).await;
+        let mut report = match self.ask_for_those_waiting(&rosters).await {
+            Ok(report) => report,
+            // None of them is seen to, and none of them asks again in this sweep.
+            Err(error) => {
+                let others = std::iter::repeat_with(|| Err(SweepError::NotAsked));
+                return rosters.into_iter().zip([Err(error)].into_iter().chain(others)).collect();
+            }
+        };
         let mut results = Vec::with_capacity(rosters.len());
         for due in rosters {
             let Due::Roster(roster, at) = &due else { continue };
-            let result = match std::mem::replace(&mut asked, Ok(Report::default())) {
-                Ok(report) => self.store.roster_seen(roster, *at).await.map(|()| report),
-                Err(error) => {
-                    // None of them is seen to.
-                    results.push((due, Err(error)));
-                    return results;
-                }
-            };
-            results.push((due, result.map_err(SweepError::from)));
+            let seen = self.store.roster_seen(roster, *at).await;
+            let result = seen.map(|()| std::mem::take(&mut report)).map_err(SweepError::from);
+            results.push((due, result));
         }
         results
     }

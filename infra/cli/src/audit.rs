@@ -18,6 +18,10 @@ use store::{Correction, Store, StoreError};
 /// How many days are audited unless it is said.
 const DAYS: u64 = 7;
 
+/// How many counters of a row are put right at once: each is a term of one condition, and a
+/// condition has at most 4 KB.
+const AT_ONCE: usize = 40;
+
 /// The options of `audit`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -92,17 +96,18 @@ async fn correct(
     let ids = Ids::random();
     let mut corrected = 0;
     for row in differing {
-        let counters = row
-            .counters
-            .iter()
-            .map(|one| (one.counter.clone(), Correction { was: one.stored, becomes: one.counted }));
-        let attempt = AttemptId(ids.ulid(clock.now()));
-        let key = (row.family.to_string(), row.dimension.clone(), row.day);
-        match store.correct_rollup(key, counters.collect(), &attempt).await {
-            Ok(()) => corrected += row.counters.len(),
-            // Somebody counted meanwhile: the next audit sees whether it is so still.
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error),
+        for some in row.counters.chunks(AT_ONCE) {
+            let counters = some.iter().map(|one| {
+                (one.counter.clone(), Correction { was: one.stored, becomes: one.counted })
+            });
+            let attempt = AttemptId(ids.ulid(clock.now()));
+            let key = (row.family.to_string(), row.dimension.clone(), row.day);
+            match store.correct_rollup(key, counters.collect(), &attempt).await {
+                Ok(()) => corrected += some.len(),
+                // Somebody counted meanwhile: the next audit sees whether it is so still.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(corrected)

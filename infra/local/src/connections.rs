@@ -4,8 +4,9 @@
 //! few enough for the smallest usual limit of open files, and a head that does not arrive in time
 //! ends its connection. When all places are taken, whoever has been silent longest, and longer than
 //! it takes to say something, gives theirs to who comes, and whoever is answered leaves. What must
-//! stay true: a connection whose request has arrived is never cut off before it is answered, and
-//! one that says nothing keeps nobody out.
+//! stay true: a connection whose request has arrived is never cut off before its answer begins, and
+//! one that says nothing keeps nobody out; where every place is taken, whoever reads an answer too
+//! slowly is as silent as others.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

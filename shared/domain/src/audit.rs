@@ -2,8 +2,9 @@
 //!
 //! Acceptance is not effect: a deadline whose sweep never came, a row that says something else than
 //! its history, a number nobody can recount are found by nobody who trusts what is stored. So
-//! nothing here shares code with what wrote it: owners are followed change by change, and numbers
-//! are the last word on each fact, not sums of differences. It finds; it mends nothing.
+//! owners are followed change by change, and numbers are the last word on each fact, not sums of
+//! differences: neither is worked out as what was stored was. What a row must say is folded as it is
+//! everywhere, for that is what a history means. It finds; it mends nothing.
 
 mod course;
 mod recount;

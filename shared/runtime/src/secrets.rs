@@ -20,8 +20,9 @@ use std::{
 /// How long a secret is kept before it is asked for again, in minutes.
 const KEPT_MINUTES: i64 = 5;
 
-/// How long it is kept although somebody says that it is another by now, in seconds: whoever cannot
-/// prove themselves must not make this ask as often as they like.
+/// How long it is kept although somebody says that it is another by now, and how long the store is
+/// left alone when it did not answer, in seconds: whoever cannot prove themselves must not make this
+/// ask as often as they like.
 const DOUBTED_SECONDS: i64 = 10;
 
 /// What a configuration writes for "the sample secret".
@@ -48,20 +49,25 @@ pub enum SecretError {
 pub struct Secrets {
     vault: Option<Client>,
     kept: Arc<Mutex<BTreeMap<String, Kept>>>,
+    /// Why the store did not answer when it was last asked, and when that was.
+    failed: Arc<Mutex<BTreeMap<String, Failed>>>,
 }
 
 /// The versions of a secret that are good, and when they were asked for.
 type Kept = (DateTime<Utc>, Vec<String>);
 
+/// When the store did not answer, and why.
+type Failed = (DateTime<Utc>, String);
+
 impl Secrets {
     /// Looks secrets up in the account's secret store.
     pub fn vault(client: Client) -> Self {
-        Self { vault: Some(client), kept: Arc::default() }
+        Self { vault: Some(client), kept: Arc::default(), failed: Arc::default() }
     }
 
     /// Knows only the sample secrets.
     pub fn sample() -> Self {
-        Self { vault: None, kept: Arc::default() }
+        Self { vault: None, kept: Arc::default(), failed: Arc::default() }
     }
 
     /// Finds a source's active secrets, the current one first.
@@ -102,8 +108,37 @@ impl Secrets {
         }
     }
 
-    /// Asks the store for the versions that are good.
+    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Failed>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the store for the versions that are good, unless it did not answer just now: whoever
+    /// cannot prove themselves must not keep it busy.
     async fn ask_anew(
+        &self,
+        vault: &Client,
+        key: &SourceKey,
+        source: &Source,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, SecretError> {
+        let failed = self.failed().get(&source.secret).cloned();
+        let lately = |asked: DateTime<Utc>| now - asked < Duration::seconds(DOUBTED_SECONDS);
+        if let Some((_, reason)) = failed.filter(|(asked, _)| lately(*asked)) {
+            return Err(SecretError::Unavailable { source_key: key.clone(), reason });
+        }
+        let asked = self.ask_both(vault, key, source, now).await;
+        match &asked {
+            Err(SecretError::Unavailable { reason, .. }) => {
+                self.failed().insert(source.secret.clone(), (now, reason.clone()));
+            }
+            _ => {
+                self.failed().remove(&source.secret);
+            }
+        }
+        asked
+    }
+
+    async fn ask_both(
         &self,
         vault: &Client,
         key: &SourceKey,

@@ -36,7 +36,7 @@ pub struct By {
 pub struct Write {
     pub(crate) before: Option<Stored<Handoff>>,
     pub(crate) after: Stored<Handoff>,
-    commit: Commit,
+    pub(crate) commit: Commit,
     seen: Option<(SourceKey, String, Seen)>,
     package: Option<Stored<Package>>,
     pub(crate) turn_taken: Option<(PoolId, Candidate)>,

@@ -169,7 +169,12 @@ pub(crate) fn rollup_pk(family: &str, dimension: &str) -> String {
 }
 
 pub(crate) fn checkpoint(consumer: &str, shard: &str) -> Key {
-    key(format!("CHECKPOINT#{consumer}"), shard)
+    key(checkpoints(consumer), shard)
+}
+
+/// The partition of a consumer's checkpoints.
+pub(crate) fn checkpoints(consumer: &str) -> String {
+    format!("CHECKPOINT#{consumer}")
 }
 
 pub(crate) fn digest(period: &str, recipient: &PersonId) -> Key {

@@ -14,6 +14,15 @@ use std::collections::BTreeMap;
 /// Numbers to add: family, dimension, day, then counter to amount.
 pub type Rows = BTreeMap<(String, String, NaiveDate), BTreeMap<String, i64>>;
 
+/// How far a consumer has come with a shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The last sequence number it has folded.
+    pub sequence: String,
+    /// The time of the latest commit it has folded.
+    pub until: DateTime<Utc>,
+}
+
 /// A batch folded into numbers: counters to add per row, and the checkpoint that makes it count
 /// once.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +30,11 @@ pub struct Fold {
     /// The stream's shard.
     pub shard: String,
     /// The checkpoint as read; none at the beginning.
-    pub from: Option<String>,
+    pub from: Option<Checkpoint>,
     /// The last sequence number this fold covers.
     pub to: String,
+    /// The time of the latest commit it or a fold before it covers.
+    pub until: DateTime<Utc>,
     /// What is added.
     pub rows: Rows,
     /// What could not be read and is put aside with it, each with its entry: so that what is behind
@@ -70,6 +81,12 @@ pub enum DigestClaim {
     Pending(DateTime<Utc>),
 }
 
+fn checkpoint_of(item: &Item) -> Option<Checkpoint> {
+    let ms = number_of(item, "until").unwrap_or(0);
+    let until = DateTime::from_timestamp_millis(ms).unwrap_or_default();
+    Some(Checkpoint { sequence: text_of(item, "folded_to")?, until })
+}
+
 /// How long quarantined things are kept.
 const QUARANTINE_DAYS: i64 = 30;
 
@@ -82,9 +99,24 @@ impl Store {
         &self,
         consumer: &str,
         shard: &str,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Checkpoint>, StoreError> {
         let item = self.get(&keys::checkpoint(consumer, shard)).await?;
-        Ok(item.and_then(|item| text_of(&item, "folded_to")))
+        Ok(item.as_ref().and_then(checkpoint_of))
+    }
+
+    /// Tells the time of the latest commit a consumer has folded, over all shards; `None` while it
+    /// has folded nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn folded_until(&self, consumer: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let query = Query {
+            condition: "pk = :consumer",
+            values: vec![(":consumer", text(keys::checkpoints(consumer)))],
+            ..Query::default()
+        };
+        let rows = self.query_all(query).await?;
+        Ok(rows.iter().filter_map(checkpoint_of).map(|shard| shard.until).max())
     }
 
     /// Adds a batch's numbers and moves the checkpoint, together, if the checkpoint is exactly as
@@ -102,9 +134,10 @@ impl Store {
         let key = keys::checkpoint(consumer, &fold.shard);
         let mut item = marked(crate::item::key_item(&key), attempt);
         item.insert("folded_to".to_owned(), text(&fold.to));
+        item.insert("until".to_owned(), number(fold.until.timestamp_millis()));
         let (condition, values) = match &fold.from {
             None => ("attribute_not_exists(pk)", vec![]),
-            Some(from) => ("folded_to = :from", vec![(":from", text(from))]),
+            Some(from) => ("folded_to = :from", vec![(":from", text(&from.sequence))]),
         };
         transaction.put(self, Guard::Commit, item, Some((condition, values)))?;
         for ((family, dimension, day), counters) in &fold.rows {

@@ -34,7 +34,7 @@ pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_name, commit_of, is_commit_key};
 pub use journeys::{Claim, JourneyHandoff, Observed};
-pub use ledger::{Correction, DigestClaim, Fold, Quarantined, Rows};
+pub use ledger::{Checkpoint, Correction, DigestClaim, Fold, Quarantined, Rows};
 pub use lists::{Due, Lead, QueueKey, QueueRow, Roster};
 pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};

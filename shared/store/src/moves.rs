@@ -12,6 +12,9 @@ use domain::{
     routing::{Candidate, Daily},
 };
 
+/// Whether a rep is not away.
+const IS_HERE: &str = "attribute_not_exists(absent_from) OR absent_from > :at OR absent_to <= :at";
+
 impl Store {
     /// Moves open counts and the rotation when the owner changes, and frees the claim when it ends.
     pub(crate) fn move_owner(
@@ -31,7 +34,8 @@ impl Store {
                 let candidate = write.turn_taken.as_ref().map(|(_, candidate)| candidate);
                 let capacity = candidate.map(|candidate| candidate.capacity).or(write.room);
                 let daily = candidate.and_then(|candidate| candidate.daily);
-                self.take_place(transaction, has, capacity, daily)?;
+                let at = write.commit.at.timestamp_millis();
+                self.take_place(transaction, (has, at), capacity, daily)?;
             }
         }
         if let Some((pool, candidate)) = &write.turn_taken {
@@ -60,14 +64,14 @@ impl Store {
     fn take_place(
         &self,
         transaction: &mut Transaction,
-        rep: &PersonId,
+        (rep, at_ms): (&PersonId, i64),
         capacity: Option<u32>,
         daily: Option<Daily>,
     ) -> Result<(), StoreError> {
         let mut change = RowChange {
             update: "ADD #open :more",
             names: vec![("#open", "open")],
-            values: vec![(":more", number(1))],
+            values: vec![(":more", number(1)), (":at", number(at_ms))],
             ..RowChange::default()
         };
         if let Some(capacity) = capacity {
@@ -80,6 +84,12 @@ impl Store {
                 change = count_the_day(change, capacity, daily);
             }
         }
+        // They may have gone since they were chosen.
+        let condition = match change.condition {
+            None => IS_HERE.to_owned(),
+            Some(has_room) => format!("({has_room}) AND ({IS_HERE})"),
+        };
+        change.condition = Some(&condition);
         transaction.update(self, Guard::Capacity(rep.clone()), &keys::rep(rep), change)
     }
 

@@ -256,8 +256,14 @@ async fn row_11_a_secret_is_good_until_another_has_taken_its_place() {
     at.hand.move_to(at.hand.now() + Duration::minutes(6));
     at.vault.fail("AWSPREVIOUS");
     assert_eq!(at.answers("the-second-secret").await, 503);
+    let asked = at.vault.asked();
+    for guess in 0..20 {
+        assert_eq!(at.answers(&format!("guess-{guess}")).await, 503);
+    }
+    assert_eq!(at.vault.asked(), asked, "nor while it does not answer");
     at.world.expects_errors();
     at.vault.set(&[("AWSCURRENT", "the-third-secret"), ("AWSPREVIOUS", "the-second-secret")]);
+    at.hand.move_to(at.hand.now() + Duration::seconds(10));
     assert_eq!(at.answers("the-second-secret").await, 200);
 }
 

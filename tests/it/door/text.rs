@@ -80,13 +80,15 @@ async fn row_39_the_id_of_a_message_is_as_opaque() {
 }
 
 /// Texts that are something else wherever they are not taken for text.
-const HOSTILE: [&str; 9] = [
+const HOSTILE: [&str; 11] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "javascript:alert(1)",
     "=HYPERLINK(\"http://evil.example\",\"click\")",
     "+cmd|' /C calc'!A0",
     "@SUM(1+1)*cmd",
+    "-2+3+cmd|' /C calc'!A0",
+    "\0=1+1",
     "Dana\r\nBcc: everybody@evil.example",
     "\u{202e}gnp.exe",
     "{{7*7}}${7*7}<%= 7*7 %>",
@@ -132,7 +134,7 @@ async fn row_40_hostile_text_is_kept_as_it_is_and_inert_wherever_it_shows() {
     let table = door.world.call(method, &path, &grace, Value::Null).await;
     assert!(table.text.contains("HYPERLINK"), "{}", table.text);
     for cell in table.text.split([',', '\n']).map(|cell| cell.trim_start_matches('"')) {
-        assert!(!cell.starts_with(['=', '+', '@', '\t', '\r']), "{cell}");
+        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']), "{cell}");
     }
     // A day of reminders, escalations and the digest: no mail says what a lead is called.
     door.world.pass(chrono::Duration::hours(23)).await;

@@ -58,6 +58,20 @@ async fn of_thirty_two_in_parallel_a_rep_with_five_places_takes_five() {
 }
 
 #[tokio::test]
+async fn who_went_away_after_they_were_chosen_is_given_nothing() {
+    let (store, _parts) = fresh().await;
+    let handoff = open(&store, &lead("1")).await;
+    let (rep, at_work) =
+        (PersonId::from("amara"), assigning(&handoff, candidate("amara", 0, 5), "a"));
+    store.set_absence(&rep, Some((at(-60), at(86_400))), at(-60)).await.unwrap();
+    let refused = store.commit(at_work).await;
+    assert!(matches!(&refused, Err(StoreError::Full(who)) if *who == rep), "{refused:?}");
+    assert_eq!(standing(&store, "amara").await, (0, 0));
+    store.set_absence(&rep, Some((at(-60), at(-30))), at(-30)).await.unwrap();
+    store.commit(assigning(&handoff, candidate("amara", 0, 5), "b")).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_a_batch_did_not_get_to_is_asked_for_again() {
     let (store, parts) = fresh().await;
     for (number, rep) in [("1", "amara"), ("2", "ben"), ("3", "ben")] {

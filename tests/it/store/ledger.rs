@@ -3,7 +3,7 @@
 use super::{at, fresh};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
-use store::{DigestClaim, Fold, Quarantined, Store, StoreError};
+use store::{Checkpoint, DigestClaim, Fold, Quarantined, Store, StoreError};
 
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 1, 5).unwrap();
 
@@ -11,12 +11,17 @@ fn counters(counted: &[(&str, i64)]) -> BTreeMap<String, i64> {
     counted.iter().map(|(name, amount)| ((*name).to_owned(), *amount)).collect()
 }
 
+fn checkpoint(sequence: &str) -> Checkpoint {
+    Checkpoint { sequence: sequence.to_owned(), until: at(5) }
+}
+
 fn fold(from: Option<&str>, to: &str, counted: &[(&str, i64)]) -> Fold {
     let row = ("cohort".to_owned(), "all".to_owned(), DAY);
     Fold {
         shard: "shard-1".to_owned(),
-        from: from.map(str::to_owned),
+        from: from.map(checkpoint),
         to: to.to_owned(),
+        until: at(5),
         rows: BTreeMap::from([(row, counters(counted))]),
         aside: Vec::new(),
     }
@@ -33,7 +38,10 @@ async fn a_fold_counts_once_and_moves_the_checkpoint() {
     assert_eq!(store.checkpoint("metrics", "shard-1").await.unwrap(), None);
     let first = fold(None, "10", &[("opened", 2), ("met.respond", 1)]);
     store.fold("metrics", &first, &"a".into()).await.unwrap();
-    assert_eq!(store.checkpoint("metrics", "shard-1").await.unwrap().as_deref(), Some("10"));
+    let known = store.checkpoint("metrics", "shard-1").await.unwrap();
+    assert_eq!(known, Some(checkpoint("10")));
+    assert_eq!(store.folded_until("metrics").await.unwrap(), Some(at(5)));
+    assert_eq!(store.folded_until("relay").await.unwrap(), None);
     assert_eq!(numbers(&store).await, counters(&[("met.respond", 1), ("opened", 2)]));
 
     for (stale, attempt) in [(None, "b"), (Some("9"), "c"), (Some("20"), "d")] {

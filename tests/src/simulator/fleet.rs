@@ -53,13 +53,13 @@ impl Fleet {
     }
 
     /// Sends an invocation to one of the machines.
-    fn land(&self, name: &'static str) -> (usize, Functions) {
-        self.storm.lands(name);
+    fn land(&self, name: &'static str) -> (Landed, Functions) {
+        let invocation = self.storm.lands(name);
         let number = self.storm.machine(MACHINES);
         if self.storm.is_cold() {
             self.replace(number);
         }
-        (number, self.lock()[number].clone())
+        (Landed { invocation, number }, self.lock()[number].clone())
     }
 
     fn replace(&self, number: usize) {
@@ -89,39 +89,51 @@ impl Fleet {
     ) -> Handler<In, Out> {
         let fleet = self.clone();
         Arc::new(move |event| {
-            let (number, functions) = fleet.land(name);
+            let (landed, functions) = fleet.land(name);
             let call = which(&functions)(event);
-            fleet.clone().watched(number, call).boxed()
+            fleet.clone().watched(landed, call).boxed()
         })
     }
 
     fn door(&self, name: &'static str, which: fn(&Functions) -> &HttpHandler) -> HttpHandler {
         let fleet = self.clone();
         Arc::new(move |request| {
-            let (number, functions) = fleet.land(name);
+            let (landed, functions) = fleet.land(name);
             let call = which(&functions)(request);
-            fleet.clone().watched(number, call).boxed()
+            fleet.clone().watched(landed, call).boxed()
         })
     }
 
     /// Watches an invocation: when it dies, it is dropped where it stands, and its machine is gone
     /// with it. Whoever invoked it hears only that it failed.
-    async fn watched<T>(self, number: usize, call: impl Future<Output = T>) -> T {
+    async fn watched<T>(self, landed: Landed, call: impl Future<Output = T>) -> T {
         let mut call = Box::pin(call);
-        let lived = poll_fn(|context| match call.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            // One invocation runs at a time: who was killed just now is this one.
-            Poll::Pending if self.storm.has_killed() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        let lived = poll_fn(|context| {
+            self.storm.runs(landed.invocation);
+            match call.as_mut().poll(context) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                // One invocation runs at a time: who was killed just now is this one.
+                Poll::Pending if self.storm.has_killed() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
         });
         if let Some(answer) = lived.await {
             return answer;
         }
         drop(call);
-        self.replace(number);
+        self.replace(landed.number);
         // Nobody logs this: a dead process says nothing.
         resume_unwind(Box::new(Death))
     }
+}
+
+/// Where an invocation runs.
+#[derive(Clone, Copy)]
+struct Landed {
+    /// Its number.
+    invocation: usize,
+    /// The machine's.
+    number: usize,
 }
 
 /// What the cloud finds where a process died.

@@ -9,7 +9,7 @@ use audit::Audit;
 use bytes::Bytes;
 use chrono::{DateTime, Days, Duration, Utc};
 use domain::{Config, HandoffId, ReceiptId, Stage, config, notice::notices};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use local::{
     Sent, Ticket,
     sample::{Dice, ORGANISATION},
@@ -80,8 +80,18 @@ struct Message {
 enum Asked {
     /// By a source.
     Source(Message),
-    /// By a person: who, where, what.
-    Person(String, String, Value),
+    /// By a person.
+    Person(Order),
+}
+
+/// What a person asks for.
+#[derive(Clone, Debug)]
+struct Order {
+    by: String,
+    path: String,
+    body: Value,
+    /// What makes sending it twice the same as once.
+    key: Option<String>,
 }
 
 /// A life under way.
@@ -137,6 +147,7 @@ impl Life {
             solos: BTreeSet::new(),
             configs: vec![first],
         };
+        life.watch.learns(&life.configs[0]);
         life.look();
         life
     }
@@ -245,7 +256,7 @@ impl Life {
             Asked::Source(message) => {
                 self.world.sender.generic_raw(&message.id, now, message.body.clone())
             }
-            Asked::Person(by, path, body) => posted(by, path, body),
+            Asked::Person(order) => posted(order),
         };
         let ticket = self.world.cloud.post_at(now, request);
         self.asked.insert(ticket, (asked, sends));
@@ -299,13 +310,23 @@ impl Life {
         let all: Vec<_> = self.watch.model().list().collect();
         let Some(count) = u64::try_from(all.len()).ok().filter(|count| *count > 0) else { return };
         let (id, owner, _) = all[usize::try_from(draw % count).unwrap_or(0)];
-        let by = owner.map_or("grace", |owner| owner.as_str()).to_owned();
+        // Now and then it is somebody who has not got it, or has it no longer.
+        let owner = owner.map_or("grace", |owner| owner.as_str());
+        let by = if draw % 11 == 3 { "ben" } else { owner }.to_owned();
         let path = format!("/api/handoffs/{id}/{verb}");
-        self.posts(&by, &path, body);
+        // A third have a key, and half of those are sent again.
+        let key = draw.is_multiple_of(3).then(|| format!("{draw}"));
+        let order = Order { by, path, body: body.clone(), key };
+        if order.key.is_some() && draw.is_multiple_of(2) {
+            let seconds = i64::try_from(draw % 120).unwrap_or(0);
+            self.plan_in(seconds, Planned::Ask(Asked::Person(order.clone()), 0));
+        }
+        self.ask(Asked::Person(order), 0);
     }
 
     fn posts(&mut self, by: &str, path: &str, body: &Value) {
-        self.ask(Asked::Person(by.to_owned(), path.to_owned(), body.clone()), 0);
+        let (by, path) = (by.to_owned(), path.to_owned());
+        self.ask(Asked::Person(Order { by, path, body: body.clone(), key: None }), 0);
     }
 
     async fn pushes(&mut self, organisation: &str) {
@@ -314,6 +335,7 @@ impl Life {
         let push = self.world.store.push_config(organisation, before, &attempt, now).await;
         push.expect("nobody else pushes");
         let config = config::load(organisation).unwrap_or_else(|all| panic!("{all:?}"));
+        self.watch.learns(&config);
         self.configs.push(config);
         self.look();
     }
@@ -402,6 +424,7 @@ impl Life {
     fn is_at_rest(&self) {
         let now = self.world.now();
         let a_sweep_ago = now - Duration::seconds(60);
+        self.watch.model().check_deadlines(a_sweep_ago);
         for handoff in self.watch.handoffs() {
             if let Some((due_at, why)) = handoff.next_deadline() {
                 let id = &handoff.id;
@@ -430,29 +453,42 @@ impl Life {
                 Sent::Bus { detail, .. } => {
                     let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
                     let version = detail["version"].as_u64().unwrap_or_default();
-                    events.insert((text("handoff"), version, text("type")));
+                    // What a sweep asks for is about no commit.
+                    if version > 0 {
+                        events.insert((text("handoff"), version, text("type")));
+                    }
                 }
-                Sent::Topic { subject, message, .. } => {
-                    mails.insert((subject.unwrap_or_default(), message));
+                Sent::Topic { subject, message, attributes, .. } => {
+                    let kind = attributes.get("kind").map(Value::to_string).unwrap_or_default();
+                    if !kind.contains("digest") {
+                        mails.insert((subject.unwrap_or_default(), message));
+                    }
                 }
             }
         }
+        let (mut told, mut mailed) = (BTreeSet::new(), BTreeSet::new());
         for commit in self.watch.commits() {
             for change in &commit.changes {
                 let Some(kind) = change.event() else { continue };
                 let event = (commit.handoff.to_string(), commit.version, kind.to_owned());
                 assert!(events.contains(&event), "never told: {event:?}");
+                told.insert(event);
             }
             let written = |config| {
                 let notices = notices(&commit, config);
                 notices.into_iter().map(|one| (one.subject, one.body)).collect::<Vec<_>>()
             };
             let ways: Vec<_> = self.configs.iter().map(written).collect();
+            mailed.extend(ways.iter().flatten().cloned());
             for place in 0..ways[0].len() {
                 let is_told = ways.iter().any(|way| mails.contains(&way[place]));
                 assert!(is_told, "nobody was told: {:?}", ways[0][place]);
             }
         }
+        let made_up: Vec<_> = events.difference(&told).collect();
+        assert!(made_up.is_empty(), "told, and it was not so: {made_up:?}");
+        let made_up: Vec<_> = mails.difference(&mailed).collect();
+        assert!(made_up.is_empty(), "mailed, and it was not so: {made_up:?}");
     }
 
     /// I3: whoever asked once, and was acknowledged, is one handoff.
@@ -483,7 +519,7 @@ impl Life {
 }
 
 /// A request of somebody at the desk.
-fn posted(by: &str, path: &str, body: &Value) -> Request<Bytes> {
+fn posted(Order { by, path, body, key }: &Order) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body.to_string()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = path.parse().expect("a path");
@@ -491,5 +527,7 @@ fn posted(by: &str, path: &str, body: &Value) -> Request<Bytes> {
     request.headers_mut().insert("content-type", json);
     let by = HeaderValue::from_str(by).expect("a name");
     request.headers_mut().insert("x-handoff-person", by);
+    let key = key.as_ref().and_then(|key| HeaderValue::from_str(key).ok());
+    request.headers_mut().extend(key.map(|key| (HeaderName::from_static("idempotency-key"), key)));
     request
 }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{
-    Change, Commit, Handoff, HandoffId, PersonId, Stage, clock::Clock, clock::ClockState,
+    Change, Commit, Config, Handoff, HandoffId, PersonId, Stage, clock::Clock, clock::ClockState,
     config::Act, config::Stop, handoff::Flag,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,10 @@ pub struct Model {
     open: BTreeMap<PersonId, i64>,
     /// What each rep has open, by their own row.
     places: BTreeMap<PersonId, i64>,
+    /// When each rep is away, by their own row.
+    away: BTreeMap<PersonId, (i64, i64)>,
+    /// The most each rep takes, by any configuration.
+    capacities: BTreeMap<PersonId, i64>,
     /// Who holds which claim.
     claims: BTreeMap<String, HandoffId>,
     skew: Duration,
@@ -122,8 +126,21 @@ impl Model {
         self.handoffs.insert(id.clone(), known);
     }
 
-    /// I7, I8: the router gives nobody more than they take.
+    /// Is told of a configuration that may be in force from now on.
+    pub fn learns(&mut self, config: &Config) {
+        for (rep, person) in &config.people {
+            let known = self.capacities.entry(rep.clone()).or_default();
+            *known = (*known).max(i64::from(person.capacity.unwrap_or(0)));
+        }
+    }
+
+    /// I7, I8: nobody is given anything who is away, and the router gives nobody more than they
+    /// take, by any configuration there was.
     fn has_room(&self, id: &HandoffId, rep: &PersonId, commit: &Commit) {
+        if let Some((from, to)) = self.away.get(rep) {
+            let at = commit.at.timestamp_millis();
+            assert!(!(*from <= at && at < *to), "I8: {rep} is away, and is given {id}");
+        }
         for change in &commit.changes {
             let Change::Assigned { trace, .. } = change else { continue };
             let taken = trace.candidates.iter().find(|one| one.passed_over.is_none());
@@ -131,12 +148,30 @@ impl Model {
             assert_eq!(taken.rep, *rep, "I5: {id} went to another than was chosen");
             let (open, most) = (self.open[rep], i64::from(taken.capacity));
             assert!(open <= most, "I7: {rep} has {open} of {most} with {id}");
+            let ever = self.capacities.get(rep).copied().unwrap_or(0);
+            assert!(most <= ever, "I7: {rep} takes {ever}, not {most}");
         }
     }
 
-    /// Is told what a rep's row counts.
-    pub fn place(&mut self, rep: &str, open: i64) {
+    /// Is told what a rep's row says: what is counted, and from when until when they are away, in
+    /// milliseconds since 1970.
+    pub fn place(&mut self, rep: &str, open: i64, away: Option<(i64, i64)>) {
         self.places.insert(rep.into(), open);
+        match away {
+            Some(away) => self.away.insert(rep.into(), away),
+            None => self.away.remove(rep),
+        };
+    }
+
+    /// I9: no deadline that passed so long ago was overlooked.
+    pub fn check_deadlines(&self, long_ago: DateTime<Utc>) {
+        for (id, known) in self.handoffs.iter().filter(|(_, known)| known.stage.is_open()) {
+            for (name, clock) in known.clocks.iter().filter(|_| !known.paused) {
+                let is_over = clock.due_at < long_ago && !clock.stopped;
+                let seen = clock.state != ClockState::Running;
+                assert!(!is_over || seen, "I9: {name} of {id} passed, and nobody saw it");
+            }
+        }
     }
 
     /// Is told who holds a claim.
@@ -241,8 +276,9 @@ impl Known {
                 self.stage = Stage::Accepted;
             }
             Change::Engaged => self.stage = Stage::Engaged,
-            Change::ClockMet { clock, late, .. } => {
+            Change::ClockMet { clock, late, at, .. } => {
                 let clock = self.clocks.get_mut(clock).expect("a clock that is met runs");
+                assert_eq!(*late, *at > clock.due_at, "I4: {id} was met at {at}");
                 clock.stopped = true;
                 if !late {
                     clock.state = ClockState::Met;

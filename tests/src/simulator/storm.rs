@@ -101,8 +101,10 @@ struct State {
     /// What befalls the next so many requests of an operation too: the SDK tries three times.
     burst: Option<(String, Befalls, u64)>,
     asked: u64,
-    /// Which function began last, and how often it has asked for something since.
-    at: (&'static str, u64),
+    /// The invocations so far: which function, and how often it has asked for something.
+    invocations: Vec<(&'static str, u64)>,
+    /// Which of them runs.
+    running: usize,
     points: Vec<Point>,
     /// How wrong each machine's clock is.
     skews: Vec<Arc<AtomicI64>>,
@@ -182,9 +184,22 @@ impl Storm {
     }
 
     fn of(dice: Dice, rage: Rage, only: Option<BTreeMap<u64, (Befalls, u64)>>) -> Self {
-        let (asked, at, burst, census) = (0, ("", 0), None, Census::default());
+        let (asked, burst, census) = (0, None, Census::default());
+        let (invocations, running) = (vec![("", 0)], 0);
         let (points, skews, is_dying) = (Vec::new(), Vec::new(), false);
-        let state = State { dice, rage, only, burst, asked, at, points, skews, is_dying, census };
+        let state = State {
+            dice,
+            rage,
+            only,
+            burst,
+            asked,
+            invocations,
+            running,
+            points,
+            skews,
+            is_dying,
+            census,
+        };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -216,10 +231,17 @@ impl Storm {
         self.lock().points.clone()
     }
 
-    /// Is told that an invocation begins.
-    pub(super) fn lands(&self, function: &'static str) {
+    /// Is told that an invocation begins; gives its number.
+    pub(super) fn lands(&self, function: &'static str) -> usize {
         self.sets_a_clock();
-        self.lock().at = (function, 0);
+        let mut state = self.lock();
+        state.invocations.push((function, 0));
+        state.invocations.len() - 1
+    }
+
+    /// Is told that an invocation goes on: what is asked for from now on is its.
+    pub(super) fn runs(&self, invocation: usize) {
+        self.lock().running = invocation;
     }
 
     /// Decides what befalls a request.
@@ -227,8 +249,9 @@ impl Storm {
         let mut state = self.lock();
         let number = state.asked;
         state.asked += 1;
-        let (function, before) = state.at;
-        state.at.1 += 1;
+        let running = state.running;
+        let (function, before) = state.invocations[running];
+        state.invocations[running].1 += 1;
         state.points.push(Point { function, operation: operation.to_owned(), before });
         state.census.asked(operation);
         let how = state.goes_on(operation).or_else(|| state.begins(number, operation));

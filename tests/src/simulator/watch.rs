@@ -6,7 +6,7 @@
 
 use super::Model;
 use chrono::{DateTime, Utc};
-use domain::{Commit, Handoff};
+use domain::{Commit, Config, Handoff};
 use local::{Parts, RowChange};
 use serde_dynamo::{AttributeValue, Item};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,11 @@ impl Watch {
     /// The model, which knows what was committed.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Is told of a configuration that may be in force from now on.
+    pub fn learns(&mut self, config: &Config) {
+        self.model.learns(config);
     }
 
     /// How many rows changed so far.
@@ -72,7 +77,9 @@ impl Watch {
             self.model.hears(&commit, now);
         } else if key.0.starts_with("REP#") && key.1 == "STATE" {
             let open = change.new.get("open").map_or(0, number);
-            self.model.place(&key.0["REP#".len()..], open);
+            let away = change.new.get("absent_from").zip(change.new.get("absent_to"));
+            let away = away.map(|(from, to)| (number(from), number(to)));
+            self.model.place(&key.0["REP#".len()..], open, away);
         } else if key.0.starts_with("CLAIM#") {
             let holder = Some(text(&change.new, "open")).filter(|holder| !holder.is_empty());
             self.model.claimed(&key.0, holder);

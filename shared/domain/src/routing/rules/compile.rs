@@ -40,8 +40,13 @@ fn parts(text: &str) -> usize {
     let bytes = text.as_bytes();
     let (mut parts, mut at) = (0, 0);
     while let Some(byte) = bytes.get(at) {
+        let rest = &bytes[at..];
         let end = match byte {
             b'\'' | b'"' => text_end(bytes, at),
+            // A comment, to the end of its line.
+            b'/' if rest.starts_with(b"//") => Some(
+                rest.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end),
+            ),
             _ => None,
         };
         if let Some(end) = end {
@@ -57,6 +62,9 @@ fn parts(text: &str) -> usize {
     parts
 }
 
+/// What may follow a backslash in a text.
+const ESCAPED: &[u8] = b"abfnrtvxXuU0123?`'\"\\";
+
 /// Finds where a text in quotes ends; one that does not end is no text.
 fn text_end(bytes: &[u8], start: usize) -> Option<usize> {
     let quote = bytes[start];
@@ -66,7 +74,11 @@ fn text_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + width;
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'\\' if !is_raw => at += 1,
+            b'\\' if !is_raw => {
+                // What the language does not know ends the text where it stands.
+                bytes.get(at + 1).filter(|escaped| ESCAPED.contains(escaped))?;
+                at += 1;
+            }
             b'\n' | b'\r' if !is_long => return None,
             _ if bytes[at..].starts_with(&[quote; 3][..width]) => return Some(at + width),
             _ => {}
@@ -90,6 +102,9 @@ mod tests {
             ("'it\\'s.one' '''a.'b'.c''' r'a\\'.b", 3),
             ("'never.ends", 4),
             ("'a\n.b", 4),
+            ("1 // '''\n + 1", 1),
+            ("a // b.c", 1),
+            ("'\\q' + 1", 5),
         ] {
             assert_eq!(parts(text), expected, "{text}");
         }
@@ -112,7 +127,13 @@ mod tests {
         let chains = ["1+", "a.", "a[0]+", "-1-", "1 in ", "!a==", "(", "[", "{1:", "f(", "a?a:"];
         for chain in chains {
             for links in [PARTS_MAX / 4, PARTS_MAX / 2, PARTS_MAX, 10 * PARTS_MAX] {
-                for text in [chain.repeat(links), format!("{}1", chain.repeat(links))] {
+                let links = chain.repeat(links);
+                for text in [
+                    links.clone(),
+                    format!("{links}1"),
+                    format!("1 // '''\n + {links}1\n// '''"),
+                    format!("1 + '\\q' {links}1"),
+                ] {
                     if let Ok(program) = compile(&text) {
                         drop(program.execute(&cel::Context::default()));
                         drop(program.references());
