@@ -19,6 +19,7 @@ mod first_story;
 mod fuzz;
 mod lateness;
 mod lifecycle;
+mod package;
 mod people;
 mod recount;
 mod redrive;

@@ -65,7 +65,7 @@ impl Desk {
             let active = self.configs.active(now).await?;
             let handoff = self.store.handoff(id).await?;
             let package = match order.ask.deed {
-                Deed::Resubmit(..) => self.store.package(id).await?,
+                Deed::Resubmit(..) | Deed::Supply(..) => self.store.package(id).await?,
                 _ => Stored::default(),
             };
             let pinned = self.configs.version(handoff.config).await?;
@@ -78,7 +78,8 @@ impl Desk {
                 Situation { handoff: &handoff, package: &package, facts, standing, now };
             let plan = match situation.decide(&order.person, &order.ask.deed) {
                 Ok(plan) => plan,
-                Err(Refused::ByDecision(Refusal::Nothing)) => return Ok((handoff.record, false)),
+                Err(Refused::Decision(Refusal::Nothing)) => return Ok((handoff.record, false)),
+                Err(Refused::Fields(wrong)) => return Err(Fault::Fields(wrong)),
                 Err(refused) => return Err(Fault::Conflict(refused.to_string())),
             };
             let write = self.write(&handoff, plan, order, facts.active, now);

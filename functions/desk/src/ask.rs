@@ -4,12 +4,16 @@
 //! that are counted and stay in history for ever (channels, reasons) must be words; free text is
 //! kept apart, where it can be erased.
 
-use crate::{form, moment, verb::Verb};
+use crate::{
+    form, moment,
+    said::{self, Values},
+    verb::Verb,
+};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{PersonId, PoolId, money::Money, package::VALUE_BYTES_MAX};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fmt::Display};
+use std::fmt::Display;
 
 /// How long a free text may be, in characters.
 const TEXT_CHARS_MAX: usize = 4_000;
@@ -27,8 +31,10 @@ pub(crate) enum Deed {
     Accept,
     /// Give it back, for a reason of the type's list.
     Reject(String),
-    /// Send it again, with these package values and the facts among them.
-    Resubmit(BTreeMap<String, Value>, Facts),
+    /// Send it again, with these package values; local times are in a zone.
+    Resubmit(Values, Tz),
+    /// Say what is known more, in the same way.
+    Supply(Values, Tz),
     /// Record a touch: how, and when if not now.
     Touch(String, Option<DateTime<Utc>>),
     /// Write something.
@@ -112,18 +118,15 @@ pub(crate) fn from_form(verb: Verb, pairs: &form::Pairs, zone: Tz) -> Result<Ask
 
 fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
     let mut note = match verb {
-        Verb::Note => Some(fields.text("text")?.ok_or("Say what to note, in `text`.")?),
+        Verb::Note => Some(fields.note()?),
         Verb::Rate => fields.text("comment")?,
         _ => fields.text("note")?,
     };
     let deed = match verb {
         Verb::Accept => Deed::Accept,
         Verb::Reject => Deed::Reject(fields.needed("reason")?),
-        Verb::Resubmit => {
-            let mut package = fields.package()?;
-            let known = facts(&mut package, fields.zone)?;
-            Deed::Resubmit(package, known)
-        }
+        Verb::Resubmit => Deed::Resubmit(fields.package()?, fields.zone),
+        Verb::Supply => Deed::Supply(fields.package()?, fields.zone),
         Verb::Touch => Deed::Touch(fields.word("channel")?, fields.instant("at")?),
         Verb::Note => Deed::Note,
         Verb::Pause => Deed::Pause(fields.needed("reason")?, fields.instant("until")?),
@@ -176,6 +179,18 @@ impl Fields {
         }
     }
 
+    /// Takes a note, which may be as long as a value of a package.
+    fn note(&mut self) -> Result<String, String> {
+        match self.take("text") {
+            Some(Value::String(text)) if text.len() > VALUE_BYTES_MAX => {
+                Err("The note is longer than 32 KB: say it shorter, or link to it.".to_owned())
+            }
+            Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+            None | Some(Value::String(_)) => Err("Say what to note, in `text`.".to_owned()),
+            Some(_) => Err("`text` must be text.".to_owned()),
+        }
+    }
+
     /// Takes a text that must be there.
     pub(crate) fn needed(&mut self, name: &str) -> Result<String, String> {
         self.text(name)?.ok_or_else(|| format!("Say `{name}`."))
@@ -200,19 +215,10 @@ impl Fields {
     }
 
     /// Takes the values of the package.
-    pub(crate) fn package(&mut self) -> Result<BTreeMap<String, Value>, String> {
+    pub(crate) fn package(&mut self) -> Result<Values, String> {
         match self.take("package") {
-            None => Ok(BTreeMap::new()),
-            Some(Value::Object(package)) => {
-                let long = |value: &Value| value.to_string().len() > VALUE_BYTES_MAX;
-                match package.iter().find(|(_, value)| long(value)) {
-                    Some((name, _)) => {
-                        let name: String = name.chars().take(WORD_CHARS_MAX).collect();
-                        Err(format!("`package.{name}` is longer than 32 KB: say it shorter."))
-                    }
-                    None => Ok(package.into_iter().collect()),
-                }
-            }
+            None => Ok(Values::new()),
+            Some(Value::Object(package)) => Ok(package.into_iter().collect()),
             Some(_) => Err("`package` must be an object: fields and their values.".to_owned()),
         }
     }
@@ -231,7 +237,7 @@ impl Fields {
     }
 
     fn money(&mut self, name: &str) -> Result<Option<Money>, String> {
-        self.take(name).map(|said| money(said, name)).transpose()
+        self.take(name).map(|said| said::money(said, name)).transpose()
     }
 
     fn score(&mut self) -> Result<u8, String> {
@@ -263,61 +269,6 @@ impl Fields {
             }
         }
     }
-}
-
-/// What a package says that a handoff knows too.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
-    /// The score.
-    pub(crate) score: Option<i64>,
-    /// The amount.
-    pub(crate) amount: Option<Money>,
-    /// When the meeting is.
-    pub(crate) meeting_at: Option<DateTime<Utc>>,
-}
-
-/// Reads the facts among the values of a package, and writes them as the package shows them; empty
-/// ones say nothing.
-pub(crate) fn facts(package: &mut BTreeMap<String, Value>, zone: Tz) -> Result<Facts, String> {
-    let empty =
-        |value: &Value| value.is_null() || value.as_str().is_some_and(|t| t.trim().is_empty());
-    package.retain(|_, value| !empty(value));
-    let mut facts = Facts::default();
-    if let Some(said) = package.get_mut("score") {
-        let score = said.as_i64().or_else(|| said.as_str()?.trim().parse().ok());
-        let score = score.ok_or("`package.score` must be a whole number.")?;
-        (*said, facts.score) = (score.into(), Some(score));
-    }
-    if let Some(said) = package.get_mut("meeting_at") {
-        let at = said.as_str().and_then(|said| moment::instant(said, zone));
-        let at =
-            at.ok_or("`package.meeting_at` is no time: write it like 2026-01-05T09:00:00Z.")?;
-        (*said, facts.meeting_at) = (at.to_rfc3339().into(), Some(at));
-    }
-    if let Some(said) = package.get_mut("amount") {
-        let amount = match said.as_str().and_then(|said| said.rsplit_once(' ')) {
-            Some((number, currency)) => {
-                let number: String = number.split(' ').collect();
-                Money::from_decimal(&number, &currency.to_uppercase())
-            }
-            None => None,
-        };
-        let amount = match amount {
-            Some(amount) => amount,
-            None => money(said.take(), "package.amount")?,
-        };
-        (*said, facts.amount) = (amount.to_string().into(), Some(amount));
-    }
-    Ok(facts)
-}
-
-/// Reads money, as the contract writes it.
-pub(crate) fn money(said: Value, name: &str) -> Result<Money, String> {
-    let money = serde_json::from_value::<Money>(said).ok();
-    let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
-    money.filter(|money| is_code(&money.currency)).ok_or_else(|| {
-        format!("`{name}` must be money: {{\"minor\": 123456, \"currency\": \"EUR\"}}.")
-    })
 }
 
 /// Tells whether a text is a word that may be counted and kept for ever.
@@ -410,7 +361,9 @@ mod tests {
         check(Verb::Accept, r#"{"reson":"x"}"#, "no field `reson`");
         check(Verb::Accept, "[]", "JSON object");
         check(Verb::Accept, "{\"a\":\n oops}", "at line 2 column 2");
-        let long = format!(r#"{{"text":"{}"}}"#, "é".repeat(TEXT_CHARS_MAX + 1));
-        check(Verb::Note, &long, "longer than 4000");
+        let long = |name: &str, count| format!(r#"{{"{name}":"{}"}}"#, "é".repeat(count));
+        check(Verb::Accept, &long("note", TEXT_CHARS_MAX + 1), "longer than 4000");
+        check(Verb::Note, &long("text", VALUE_BYTES_MAX), "longer than 32 KB");
+        assert!(json(Verb::Note, &long("text", VALUE_BYTES_MAX / 2)).is_ok());
     }
 }

@@ -5,13 +5,19 @@
 //! is about, which type, and whatever the receiving team should know; what is missing shows in the
 //! completeness.
 
-use crate::ask::{self, Facts, Fields};
+use crate::{
+    ask::{self, Fields},
+    fault::Fault,
+    form,
+    said::{self, Facts},
+};
+use chrono_tz::Tz;
 use domain::{
     Config, PersonId, SourceEvent, TypeKey,
     config::Mode,
     subject::{ObjectKind, Subject},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a subject may say.
 const SUBJECT: [&str; 7] = ["crm", "object", "id", "name", "email", "company", "country"];
@@ -19,20 +25,53 @@ const SUBJECT: [&str; 7] = ["crm", "object", "id", "name", "email", "company", "
 /// Reads a JSON body into the event it stands for; its key is still to be given.
 ///
 /// # Errors
-/// A sentence that says what to write instead.
-pub(crate) fn event(
-    body: &[u8],
+/// `Malformed` or `Fields`, with what to write instead.
+pub(crate) fn event(body: &[u8], person: &PersonId, config: &Config) -> Result<SourceEvent, Fault> {
+    let said = ask::object(body).map_err(Fault::Malformed)?;
+    read(said, person, config, config.organisation.timezone)
+}
+
+/// Reads a form into the event it stands for: `subject.NAME` and `package.NAME` are what they say.
+///
+/// # Errors
+/// `Malformed` or `Fields`, with what to write instead.
+pub(crate) fn from_form(
+    pairs: &form::Pairs,
     person: &PersonId,
     config: &Config,
-) -> Result<SourceEvent, String> {
-    let zone = config.organisation.timezone;
-    let mut said = Fields::new(ask::object(body)?, zone);
-    let opens = kind(&said.needed("type")?, config)?;
-    let subject = subject(said.take("subject"))?;
-    let mut fields = said.package()?;
-    said.nothing_else("Opening a handoff")?;
+    zone: Tz,
+) -> Result<SourceEvent, Fault> {
+    let of = |part: &str| -> Map<String, Value> {
+        let pairs = pairs.iter().filter(|(_, value)| !value.trim().is_empty());
+        let pairs = pairs.filter_map(|(name, value)| Some((name.strip_prefix(part)?, value)));
+        pairs.map(|(name, value)| (name.to_owned(), value.as_str().into())).collect()
+    };
+    let kind = pairs.get("type").cloned().unwrap_or_default();
+    let said = [
+        ("type", Value::from(kind)),
+        ("subject", of("subject.").into()),
+        ("package", of("package.").into()),
+    ];
+    let said = said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    read(said, person, config, zone)
+}
 
-    let Facts { score, amount, meeting_at } = ask::facts(&mut fields, zone)?;
+fn read(
+    said: Map<String, Value>,
+    person: &PersonId,
+    config: &Config,
+    zone: Tz,
+) -> Result<SourceEvent, Fault> {
+    let mut said = Fields::new(said, zone);
+    let opens = said.needed("type").and_then(|said| kind(&said, config));
+    let opens = opens.map_err(Fault::Malformed)?;
+    let subject = subject(said.take("subject")).map_err(Fault::Malformed)?;
+    let package = said.package().map_err(Fault::Malformed)?;
+    said.nothing_else("Opening a handoff").map_err(Fault::Malformed)?;
+
+    let template = &config.types[&opens].fields;
+    let (fields, facts) = said::read(template, package, zone).map_err(Fault::Fields)?;
+    let Facts { score, amount, meeting_at } = facts;
     Ok(SourceEvent {
         name: "opened.by_hand".to_owned(),
         subject,
@@ -111,13 +150,13 @@ mod tests {
     use crate::testing::config;
     use serde_json::json;
 
-    fn read(body: &Value) -> Result<SourceEvent, String> {
+    fn said(body: &Value) -> Result<SourceEvent, Fault> {
         event(body.to_string().as_bytes(), &"amara".into(), &config())
     }
 
     #[test]
     fn a_person_opens_the_type_they_choose() {
-        let event = read(&json!({
+        let event = said(&json!({
             "type": "meeting_set",
             "subject": { "email": "dana@acme.example", "name": "Dana", "company": " " },
             "package": {
@@ -135,9 +174,23 @@ mod tests {
     }
 
     #[test]
+    fn a_form_says_the_same_as_a_body() {
+        let pairs = "type=meeting_set&subject.email=dana%40acme.example&subject.name=Dana\
+                     &package.pain_points=cost%0D%0Aspeed&package.meeting_at=2026-02-02T10:00\
+                     &package.budget=+&nonce=x";
+        let by_form = from_form(&form::read(pairs), &"amara".into(), &config(), Tz::Europe__London);
+        let body = json!({
+            "type": "meeting_set",
+            "subject": { "email": "dana@acme.example", "name": "Dana" },
+            "package": { "pain_points": ["cost", "speed"], "meeting_at": "2026-02-02T10:00:00Z" },
+        });
+        assert_eq!(by_form.unwrap(), said(&body).unwrap());
+    }
+
+    #[test]
     fn what_cannot_be_opened_is_said() {
         let check = |body: Value, part: &str| {
-            let refused = read(&body).unwrap_err();
+            let refused = said(&body).unwrap_err().to_string();
             assert!(refused.contains(part), "{body}: {refused}");
         };
         let dana = json!({ "email": "dana@acme.example" });
@@ -153,7 +206,7 @@ mod tests {
         let with = |package: Value| json!({ "type": "mql", "subject": dana, "package": package });
         check(with(json!([])), "`package` must be an object");
         check(with(json!({ "meeting_at": "soon" })), "is no time");
-        check(with(json!({ "score": "hot" })), "whole number");
+        check(with(json!({ "score": "hot" })), "`Lead score` must be a number");
         check(with(json!({ "amount": { "minor": 1 } })), "`package.amount` must be money");
         check(with(json!({ "amount": 40_000 })), "`package.amount` must be money");
         check(with(json!({ "need": "x".repeat(40_000) })), "`package.need` is longer than 32 KB");

@@ -4,6 +4,7 @@
 //! What is wrong with the request says how to ask instead; what is wrong here is logged once, and
 //! says no more than when to try again. Nothing personal is in any of them.
 
+use crate::said::Wrong;
 use http::StatusCode;
 use runtime::configs::ConfigError;
 use store::StoreError;
@@ -20,6 +21,9 @@ pub(crate) enum Fault {
     /// The request cannot be understood.
     #[error("{0}")]
     Malformed(String),
+    /// Some of its fields cannot be read.
+    #[error("{0}")]
+    Fields(Wrong),
     /// The body is too large.
     #[error("The body is larger than {0} bytes: say it shorter.")]
     TooLarge(usize),
@@ -52,7 +56,7 @@ impl Fault {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Fields(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unknown => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,

@@ -57,7 +57,7 @@ fn entry(sheet: &Sheet, start: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let stamp = |at: DateTime<Utc>| at.format("%Y%m%dT%H%M%SZ").to_string();
     let desk = config.organisation.public_url.trim_end_matches('/');
     let link = format!("{desk}/handoffs/{}", handoff.id);
-    let missing = Known::of(&sheet.package, sheet.template()).missing;
+    let missing = Known::of(&sheet.package, sheet.template(), sheet.handoff.stage).missing;
     let missing = match missing.is_empty() {
         true => "Nothing required is missing.".to_owned(),
         false => format!("Missing: {}.", missing.join(", ")),

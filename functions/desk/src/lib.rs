@@ -22,6 +22,7 @@ mod plan;
 mod reassign;
 mod route;
 mod row;
+mod said;
 mod sheet;
 #[cfg(test)]
 mod testing;
@@ -40,8 +41,9 @@ use runtime::{Clock, Configs, Ids, web};
 use settle::Settler;
 use store::Store;
 
-/// The largest body that is taken, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The largest body that is taken, in bytes: a form with everything a package holds, each byte of
+/// another script written as three.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long a query may be, in bytes: what it names becomes part of keys, which are bounded too.
 const QUERY_BYTES_MAX: usize = 1_500;
@@ -109,6 +111,8 @@ impl Desk {
             Route::Handoff(id) => self.page_handoff(request, id, &visitor).await,
             Route::Hold(id) => self.hold(id).await,
             Route::Form(id, verb) => self.page_act(request, (id, *verb), &visitor).await,
+            Route::New => self.page_new(request, &pairs, &visitor).await,
+            Route::Open => self.page_open(request, &visitor).await,
             Route::People => self.page_people(request, &visitor).await,
             Route::Absence => self.page_absence(request, &visitor).await,
             Route::Reassign => self.page_reassign(request, &pairs, &visitor).await,

@@ -3,8 +3,10 @@
 //! Machines get RFC 3339 in UTC; people get their own zone, with its name. The script on the page
 //! ticks the same countdown in the same words.
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
+
+pub(crate) use domain::local::{end, instant};
 
 /// Writes an instant for machines.
 pub(crate) fn iso(at: DateTime<Utc>) -> String {
@@ -40,47 +42,6 @@ pub(crate) fn countdown(due_at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// Reads an instant a person or a program wrote: RFC 3339, or a local date, or a local date and
-/// time, in `zone`.
-pub(crate) fn instant(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Some(at.with_timezone(&Utc));
-    }
-    let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
-    let local = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    match local {
-        Some(local) => in_zone(local, zone),
-        None => start_of(day(text)?, zone),
-    }
-}
-
-/// Reads an instant as the end of a range: a date stands for the whole day.
-pub(crate) fn end(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    match day(text) {
-        Some(day) => start_of(day.succ_opt()?, zone),
-        None => instant(text, zone),
-    }
-}
-
-/// Reads a date.
-pub(crate) fn day(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
-}
-
-fn start_of(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    in_zone(day.and_hms_opt(0, 0, 0)?, zone)
-}
-
-/// Finds a local time's instant: the first of two, and the hour after where the clocks skip it.
-fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
-    let found = zone.from_local_datetime(&local).earliest();
-    let found = found.or_else(|| {
-        let later = local.checked_add_signed(Duration::hours(1))?;
-        zone.from_local_datetime(&later).earliest()
-    });
-    found.map(|at| at.with_timezone(&Utc))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,21 +72,5 @@ mod tests {
         assert_eq!(absolute(summer, Tz::Europe__London), "Wed 1 Jul 2026, 13:00 BST");
         assert_eq!(absolute(summer, Tz::America__New_York), "Wed 1 Jul 2026, 08:00 EDT");
         assert_eq!(iso(summer), "2026-07-01T12:00:00Z");
-    }
-
-    #[test]
-    fn a_date_stands_for_its_beginning_or_its_whole_day() {
-        let zone = Tz::Europe__London;
-        assert_eq!(instant("2026-07-01", zone), Some(at("2026-06-30T23:00:00Z")));
-        assert_eq!(end("2026-07-01", zone), Some(at("2026-07-01T23:00:00Z")));
-        assert_eq!(end("2026-07-01T10:00:00+02:00", zone), Some(at("2026-07-01T08:00:00Z")));
-        assert_eq!(instant("2026-07-01T10:30", zone), Some(at("2026-07-01T09:30:00Z")));
-        assert_eq!(instant("tomorrow", zone), None);
-    }
-
-    #[test]
-    fn a_time_the_clocks_skip_is_an_hour_later() {
-        let skipped = instant("2026-03-29T01:30", Tz::Europe__London);
-        assert_eq!(skipped, Some(at("2026-03-29T01:30:00Z")));
     }
 }

@@ -6,10 +6,12 @@
 //! rotation: a person may know who stays late.
 
 use crate::{
-    ask::{self, Deed},
+    ask::Deed,
     moment,
+    said::{self, Values, Wrong},
 };
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use domain::{
     Change, Command, Config, Facts, Handoff, Package, PersonId, PoolId, Refusal,
     config::Pool,
@@ -18,8 +20,6 @@ use domain::{
     handoff::Flag,
     routing::{Candidate, Place, Trace, raised, turn},
 };
-use serde_json::Value;
-use std::collections::BTreeMap;
 use store::Stored;
 
 /// Why a person asked for another owner, as history keeps it; their words are kept apart.
@@ -60,10 +60,13 @@ pub(crate) struct Plan {
 pub(crate) enum Refused {
     /// The domain says no.
     #[error(transparent)]
-    ByDecision(#[from] Refusal),
+    Decision(#[from] Refusal),
+    /// Some fields cannot be read.
+    #[error("{0}")]
+    Fields(Wrong),
     /// The rep cannot take it.
     #[error("{0}")]
-    ByRep(String),
+    Rep(String),
 }
 
 /// Finds the rep whose standing a command depends on, and the pool they stand in.
@@ -116,7 +119,8 @@ impl Situation<'_> {
         let by = person.clone();
         let command = match deed {
             Deed::GiveTo(rep) => return self.give(rep, by),
-            Deed::Resubmit(said, known) => return self.resubmit(said, known, &by),
+            Deed::Resubmit(said, zone) => return self.resubmit(said, *zone, &by),
+            Deed::Supply(said, zone) => return self.supply(said, *zone, &by),
             Deed::Accept => Command::Accept { by },
             Deed::Reject(reason) => Command::Reject { by, reason: reason.clone() },
             Deed::Touch(channel, at) => {
@@ -179,7 +183,7 @@ impl Situation<'_> {
         if candidate.open >= candidate.capacity {
             let (name, open) = (self.facts.active.name_of(rep), candidate.open);
             let most = candidate.capacity;
-            return Err(Refused::ByRep(format!(
+            return Err(Refused::Rep(format!(
                 "{name} has {open} open of at most {most}: choose somebody else."
             )));
         }
@@ -189,7 +193,7 @@ impl Situation<'_> {
     /// Finds how a rep would take it, or why they cannot.
     fn candidate(&self, rep: &PersonId) -> Result<(PoolId, Candidate), Refused> {
         let config = self.facts.active;
-        let refused = |said: String| Err(Refused::ByRep(said));
+        let refused = |said: String| Err(Refused::Rep(said));
         let Some(person) = config.people.get(rep) else {
             return refused(format!("The configuration knows nobody called `{rep}`."));
         };
@@ -227,39 +231,52 @@ impl Situation<'_> {
         Ok((pool.clone(), candidate))
     }
 
-    /// Merges what the sender adds, then sends it again.
-    fn resubmit(
-        &self,
-        said: &BTreeMap<String, Value>,
-        known: &ask::Facts,
-        by: &PersonId,
-    ) -> Result<Plan, Refused> {
+    /// Takes what the sender adds, then sends it again.
+    fn resubmit(&self, said: &Values, zone: Tz, by: &PersonId) -> Result<Plan, Refused> {
         let resubmitted = self.decided(self.handoff, Command::Resubmit)?;
-        let mut package = self.package.clone();
-        let told = package.put(said.clone(), by.as_str(), self.now).changed;
-        if told.is_empty() {
-            return Ok(Plan { changes: resubmitted, ..Plan::default() });
+        let mut plan = self.told(said, zone, by)?;
+        plan.changes.extend(resubmitted);
+        Ok(plan)
+    }
+
+    /// Takes what somebody adds.
+    fn supply(&self, said: &Values, zone: Tz, by: &PersonId) -> Result<Plan, Refused> {
+        let plan = self.told(said, zone, by)?;
+        match plan.changes.is_empty() {
+            true => Err(Refusal::Nothing.into()),
+            false => Ok(plan),
         }
-        let kind = self.facts.kind(self.handoff);
+    }
+
+    /// Puts into the package what is news; a plan without changes when nothing is.
+    fn told(&self, said: &Values, zone: Tz, by: &PersonId) -> Result<Plan, Refused> {
+        let (handoff, template) = (self.handoff, self.facts.template(self.handoff));
+        let mut package = self.package.clone();
+        let said = said::news(said.clone(), &package, template, zone);
+        let (values, known) = said::read(template, said, zone).map_err(Refused::Fields)?;
+        let told = package.put(values, by.as_str(), self.now).changed;
+        if told.is_empty() {
+            return Ok(Plan::default());
+        }
+        let kind = self.facts.kind(handoff);
         let told_now = Handoff {
-            score: known.score.or(self.handoff.score),
-            amount: known.amount.clone().or(self.handoff.amount.clone()),
-            ..self.handoff.record.clone()
+            score: known.score.or(handoff.score),
+            amount: known.amount.clone().or(handoff.amount.clone()),
+            ..handoff.record.clone()
         };
         let about = (&told_now, &package.record);
         let targets = kind.map(|kind| targets(kind, self.facts.pinned, about, self.now));
         let update = Command::Update {
             targets: targets.unwrap_or_default(),
             score: known.score,
-            amount: known.amount.clone(),
+            amount: known.amount,
             meeting_at: known.meeting_at,
-            completeness: package.completeness(self.facts.template(self.handoff)).percent,
+            completeness: package.completeness(template, handoff.stage).percent,
         };
-        let mut changes = self.decided(self.handoff, update)?;
-        if package.shortened && !self.handoff.flags.contains(&Flag::Shortened) {
+        let mut changes = self.decided(handoff, update)?;
+        if package.shortened && !handoff.flags.contains(&Flag::Shortened) {
             changes.push(Change::Flagged { flag: Flag::Shortened });
         }
-        changes.extend(resubmitted);
         Ok(Plan { changes, package: Some((package, told)), ..Plan::default() })
     }
 }
@@ -288,7 +305,7 @@ mod tests {
         expected(situation.decide(&"amara".into(), deed));
     }
 
-    const NOTHING: Refused = Refused::ByDecision(Refusal::Nothing);
+    const NOTHING: Refused = Refused::Decision(Refusal::Nothing);
 
     fn refusal(deed: &Deed, standing: (u32, u64)) -> String {
         let mut said = String::new();
@@ -373,8 +390,8 @@ mod tests {
     fn sending_it_again_adds_to_the_package_and_counts_it_again() {
         let mut returned = handoff();
         (returned.stage, returned.owner) = (Stage::Returned, None);
-        let said = BTreeMap::from([("fit".to_owned(), "high".into())]);
-        check(returned, &Deed::Resubmit(said, ask::Facts::default()), (0, 0), |plan| {
+        let said = Values::from([("fit".to_owned(), "high".into())]);
+        check(returned, &Deed::Resubmit(said, Tz::UTC), (0, 0), |plan| {
             let plan = plan.unwrap();
             let (package, told) = plan.package.unwrap();
             assert_eq!(told, ["fit"]);
@@ -385,10 +402,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_supplied_is_read_by_the_template_and_is_news_or_nothing() {
+        let supply = |name: &str, value: &str| {
+            Deed::Supply([(name.to_owned(), value.into())].into(), Tz::UTC)
+        };
+        check(handoff(), &supply("engagement", "Guide\nWebinar"), (0, 0), |plan| {
+            let plan = plan.unwrap();
+            let (package, told) = plan.package.unwrap();
+            assert_eq!(told, ["engagement"]);
+            assert_eq!(package.values["engagement"].value, serde_json::json!(["Guide", "Webinar"]));
+            assert!(matches!(plan.changes[..], [Change::Updated { completeness: 33, .. }]));
+        });
+        let known = supply("source", "webinar");
+        check(handoff(), &known, (0, 0), |plan| assert_eq!(plan.unwrap_err(), NOTHING));
+        let wrong = refusal(&supply("score", "hot"), (0, 0));
+        assert!(wrong.starts_with("`Lead score` must be a number by itself"), "{wrong}");
+    }
+
+    #[test]
     fn sending_it_again_with_nothing_new_changes_no_package() {
         let mut returned = handoff();
         (returned.stage, returned.owner) = (Stage::Returned, None);
-        check(returned, &Deed::Resubmit(BTreeMap::new(), ask::Facts::default()), (0, 0), |plan| {
+        check(returned, &Deed::Resubmit(Values::new(), Tz::UTC), (0, 0), |plan| {
             let plan = plan.unwrap();
             assert_eq!((plan.changes.len(), plan.package.is_none()), (1, true));
         });

@@ -24,6 +24,10 @@ pub(crate) enum Route {
     Hold(HandoffId),
     /// A form of that page.
     Form(HandoffId, Verb),
+    /// The types one can open, and the form of one.
+    New,
+    /// What that form says.
+    Open,
     /// The page of the people.
     People,
     /// Its form by which somebody is away.
@@ -86,6 +90,7 @@ fn reads(segments: &[&str]) -> Option<Route> {
         [""] => Route::Queue,
         ["handoffs", id] => Route::Handoff(id.into()),
         ["handoffs", id, "hold.ics"] => Route::Hold(id.into()),
+        ["new"] => Route::New,
         ["people"] => Route::People,
         ["people", "reassign"] => Route::Reassign,
         ["dashboard"] => Route::Dashboard,
@@ -107,6 +112,7 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
     };
     Some(match *segments {
         ["person"] => Ok(Route::Person),
+        ["new"] => Ok(Route::Open),
         ["people", "absence"] => Ok(Route::Absence),
         ["people", "reassign"] => Ok(Route::Reassign),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
@@ -147,6 +153,8 @@ mod tests {
         check(Method::POST, "/handoffs/h1/rate", Route::Form("h1".into(), Verb::Rate));
         check(Method::POST, "/api/reps/amara/absence", Route::ApiAbsence("amara".into()));
         check(Method::POST, "/person", Route::Person);
+        check(Method::GET, "/new", Route::New);
+        check(Method::POST, "/new", Route::Open);
         check(Method::GET, "/people", Route::People);
         check(Method::POST, "/people/absence", Route::Absence);
         check(Method::GET, "/people/reassign", Route::Reassign);

@@ -4,6 +4,7 @@ use crate::{Desk, fault::Fault};
 use domain::{
     Change, Commit, Facts, Handoff, HandoffId, Package,
     config::{FieldRule, HandoffType},
+    package::Completeness,
     routing::Trace,
 };
 use runtime::Active;
@@ -38,6 +39,11 @@ impl Sheet {
     /// Lists what must be passed on.
     pub(crate) fn template(&self) -> &[FieldRule] {
         self.facts().template(&self.handoff)
+    }
+
+    /// Scores its package against what is wanted by now.
+    pub(crate) fn completeness(&self) -> Completeness {
+        self.package.completeness(self.template(), self.handoff.stage)
     }
 
     /// Finds its type, as it opened with it.

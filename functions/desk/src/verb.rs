@@ -12,6 +12,8 @@ pub(crate) enum Verb {
     Reject,
     /// The sender sends it again.
     Resubmit,
+    /// Somebody says what is known more.
+    Supply,
     /// Somebody touched the subject.
     Touch,
     /// Somebody writes something.
@@ -36,11 +38,12 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Every verb, in the order a page offers them.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Accept,
         Self::Touch,
         Self::Resume,
         Self::Complete,
+        Self::Supply,
         Self::Resubmit,
         Self::Reject,
         Self::Recycle,
@@ -63,6 +66,7 @@ impl Verb {
             Self::Accept => "accept",
             Self::Reject => "reject",
             Self::Resubmit => "resubmit",
+            Self::Supply => "supply",
             Self::Touch => "touch",
             Self::Note => "note",
             Self::Reassign => "reassign",
@@ -83,6 +87,7 @@ impl Verb {
             Self::Reject => Move::Reject,
             Self::Resubmit => Move::Resubmit,
             Self::Touch => Move::Touch,
+            Self::Supply => Move::Record,
             Self::Note => Move::Note,
             Self::Reassign => Move::RequestRouting,
             Self::Pause => Move::Pause,

@@ -365,6 +365,7 @@ pub(crate) fn flagged(flag: Flag) -> &'static str {
         }
         Flag::ReadBack => "The source sent an id only: the rest is still to be read.",
         Flag::MergedBeside => "Two journeys were merged while both had one open here.",
+        Flag::Incomplete => "It opened with less than its type asks for.",
     }
 }
 
@@ -383,7 +384,7 @@ mod tests {
     fn routing(pool: Option<&str>) -> Routing {
         let (since, retry_at) = (at("2026-01-05T09:00:00Z"), at("2026-01-05T09:05:00Z"));
         let reason = "nobody in SDR Europe can take it: 2 away".to_owned();
-        Routing { reason, since, retry_at, pool: pool.map(Into::into) }
+        Routing { reason, since, retry_at, pool: pool.map(Into::into), held: false }
     }
 
     fn assigned(before: Option<&str>, rule: Option<&str>, by_hand: Option<&str>) -> Change {

@@ -223,7 +223,7 @@ impl Router {
                 Some(read) => read,
                 None => self.store.handoff_and_package(id).await?,
             };
-            if handoff.routing.is_none() {
+            if handoff.routing.as_ref().is_none_or(|routing| routing.waits(now)) {
                 return Ok(());
             }
             let pinned = self.configs.version(handoff.config).await?;

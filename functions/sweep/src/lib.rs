@@ -303,7 +303,7 @@ impl Sweep {
         let pinned = self.configs.version(handoff.config).await?;
         let kind = pinned.config.types.get(&handoff.kind);
         let template = kind.map(|kind| kind.fields.as_slice()).unwrap_or_default();
-        Ok(serde_json::to_value(Known::of(&package, template)).unwrap_or_default())
+        Ok(serde_json::to_value(Known::of(&package, template, handoff.stage)).unwrap_or_default())
     }
 
     /// Hands a receipt with unsettled events back to intake, and looks at it again in a minute.

@@ -28,6 +28,7 @@ use crate::{
     money::Money,
     routing::Trace,
     stage::{Stage, Verb},
+    threshold,
 };
 pub(crate) use cadence::missed as task_missed;
 use chrono::{DateTime, Utc};
@@ -137,7 +138,7 @@ fn decided(
             1..=5 => Ok(vec![Change::Rated { score, complete }]),
             _ => Err(Refusal::Rating(score)),
         },
-        Command::Join { kind, at, targets } => join(handoff, kind, (at, &targets), facts),
+        Command::Join { kind, at, targets } => join(handoff, kind, (at, &targets), facts, now),
         Command::Update { score, amount, meeting_at, completeness, targets } => {
             let told = Change::Updated { score, amount, meeting_at, completeness };
             update(handoff, told, &targets, facts, now)
@@ -175,6 +176,7 @@ fn standing(
         since: handoff.routing.as_ref().map_or(now, |routing| routing.since),
         retry_at: now + facts.active.organisation.reroute_every.elapsed(),
         pool,
+        held: false,
     }
 }
 
@@ -320,6 +322,7 @@ fn join(
     kind: TypeKey,
     (at, targets): (DateTime<Utc>, &Targets),
     facts: Facts<'_>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<Change>, Refusal> {
     allow(handoff, Verb::Record)?;
     let hotter = facts.active.types.get(&kind).ok_or(Refusal::UnknownType(kind.clone()))?;
@@ -340,7 +343,13 @@ fn join(
     let accepted = handoff.stage == Stage::Accepted && !hotter.cadence.is_empty();
     let tasks =
         accepted.then(|| Change::CadenceStarted { tasks: beside::tasks(&hotter.cadence, at) });
-    Ok(resumed.into_iter().chain([upgraded]).chain(tasks).chain(undated).collect())
+    // What held the cooler type holds the hotter one only if that asks for it too.
+    let released = threshold::is_met(handoff, Some(hotter), handoff.completeness).then(|| {
+        let routing = standing(handoff, "a hotter request joined it", None, facts, now);
+        Change::RoutingRequested { routing, had: None }
+    });
+    let joined = resumed.into_iter().chain([upgraded]).chain(tasks).chain(undated);
+    Ok(joined.chain(released).collect())
 }
 
 fn update(
@@ -362,6 +371,10 @@ fn update(
     if let Some(meeting) = meeting_at {
         changes.extend(moved(handoff, meeting, targets, facts, now));
         changes.extend(rescheduled(handoff, meeting, facts, now));
+    }
+    if threshold::is_met(handoff, facts.kind(handoff), completeness) {
+        let routing = standing(handoff, "its package is complete enough", None, facts, now);
+        changes.push(Change::RoutingRequested { routing, had: None });
     }
     // Two clocks may lack a deadline; it is said once.
     let mut said = false;

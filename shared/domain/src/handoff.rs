@@ -37,10 +37,12 @@ pub enum Flag {
     Shortened,
     /// Two journeys were merged while both held one in this lane.
     MergedBeside,
+    /// It opened with less than its type asks for.
+    Incomplete,
 }
 
 /// A standing request for an owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Routing {
     /// Why it has none, or needs another.
     pub reason: String,
@@ -53,6 +55,9 @@ pub struct Routing {
     /// The pool it must go to; none lets the rules decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolId>,
+    /// Whether it waits for what is missing, and not for somebody to have a place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// A handoff as it stands after its last commit.

@@ -167,6 +167,7 @@ fn reassign(
         since: standing.map_or(now, |routing| routing.since),
         retry_at: now + active.organisation.reroute_every.elapsed(),
         pool: standing.and_then(|routing| routing.pool.clone()),
+        held: false,
     };
     changes.push(Change::RoutingRequested { routing, had: handoff.owner.clone() });
 }
@@ -216,7 +217,8 @@ fn passed(clock: &Clock, step: &Step, reason: String) -> Change {
 fn again(routing: &Routing, active: &Config, now: DateTime<Utc>) -> Routing {
     let every = active.organisation.reroute_every.elapsed();
     let next = routing.retry_at + every;
-    Routing { retry_at: if next > now { next } else { now + every }, ..routing.clone() }
+    let retry_at = if next > now { next } else { now + every };
+    Routing { retry_at, held: false, ..routing.clone() }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub mod event;
 pub mod handoff;
 pub mod ids;
 mod ladder;
+pub mod local;
 pub mod money;
 pub mod notice;
 pub mod opening;
@@ -33,6 +34,7 @@ pub mod span;
 pub mod stage;
 pub mod subject;
 pub mod target;
+mod threshold;
 
 pub use change::Change;
 pub use commit::{About, Actor, Commit};

@@ -17,8 +17,9 @@ use crate::{
     commit::{About, Commit},
     config::{Act, Config, Mode},
     digest::text::{fold, turns},
-    handoff::Flag,
+    handoff::{Flag, Handoff},
     ids::{PersonId, PoolId},
+    stage::Stage,
 };
 use ahead::Rungs;
 use chrono::{DateTime, Utc};
@@ -32,8 +33,8 @@ pub const SUBJECT_MAX: usize = 99;
 pub struct Notice {
     /// The handoff, its version and the change's place in the commit: the same at every redelivery.
     pub id: String,
-    /// What it is about: `reminded`, `breached`, `escalated`, `unrouted`, `withdrawn`, `briefed` or
-    /// `no_deadline`.
+    /// What it is about: `reminded`, `breached`, `escalated`, `unrouted`, `withdrawn`, `briefed`,
+    /// `no_deadline` or `incomplete`.
     pub kind: &'static str,
     /// `info` or `urgent`.
     pub severity: &'static str,
@@ -144,6 +145,9 @@ impl<'a> Writer<'a> {
             Change::Opened { handoff } if handoff.flags.contains(&Flag::NoDeadline) => {
                 self.no_deadline()
             }
+            Change::Opened { handoff } if handoff.flags.contains(&Flag::Incomplete) => {
+                self.incomplete(handoff)
+            }
             Change::Flagged { flag: Flag::NoDeadline } => self.no_deadline(),
             _ => return None,
         };
@@ -238,6 +242,35 @@ impl<'a> Writer<'a> {
                 self.kind()
             ),
             facts: vec![("Owner", self.present_owner())],
+            attached: Vec::new(),
+        }
+    }
+
+    /// Says to whoever sent it that more was wanted.
+    fn incomplete(&self, handoff: &'a Handoff) -> Said<'a> {
+        let sender = handoff.sender.as_ref();
+        let manager = || self.config.role(self.commit.about.pool.as_ref(), "manager");
+        let to = sender.or_else(manager).map(std::slice::from_ref).unwrap_or_default();
+        let held = handoff.routing.as_ref().filter(|routing| routing.held);
+        let follows = match held {
+            Some(routing) => format!(
+                "Nobody is given it before what is missing is there, or {}.",
+                self.time(routing.retry_at, to)
+            ),
+            None if handoff.stage == Stage::Returned => "It stands in your queue.".to_owned(),
+            None => "It goes to a receiver as it is.".to_owned(),
+        };
+        Said {
+            kind: "incomplete",
+            severity: "info",
+            to,
+            subject: format!("Incomplete: {}, {} %", self.kind(), handoff.completeness),
+            sentence: format!(
+                "{}: its package is {} % complete, and its type asks for more. {follows}",
+                self.kind(),
+                handoff.completeness
+            ),
+            facts: vec![("Next", "Follow the link and add what is missing.".to_owned())],
             attached: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     ids::{HandoffId, JourneyId, SourceKey, TypeKey},
     package::Package,
     stage::Stage,
+    threshold,
 };
 use chrono::{DateTime, Utc};
 
@@ -73,7 +74,7 @@ impl Opening<'_> {
             had: Vec::new(),
             score: event.score,
             amount: event.amount.clone(),
-            completeness: package.completeness(&kind.fields).percent,
+            completeness: package.completeness(&kind.fields, Stage::Opened).percent,
             triggered_at: occurred.at,
             opened_at: now,
             assigned_at: None,
@@ -93,6 +94,7 @@ impl Opening<'_> {
                 since: now,
                 retry_at: now + config.organisation.reroute_every.elapsed(),
                 pool: None,
+                held: false,
             }),
             previous: self.previous.map(|(handoff, _)| handoff.id.clone()),
             outcome: None,
@@ -105,6 +107,7 @@ impl Opening<'_> {
             handoff.flags.insert(Flag::NoDeadline);
         }
         beside::begin(&mut handoff, kind, config);
+        threshold::at_opening(&mut handoff, kind, now);
         (handoff, package)
     }
 }

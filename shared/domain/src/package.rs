@@ -9,7 +9,7 @@ mod bounds;
 
 pub use bounds::VALUE_BYTES_MAX;
 
-use crate::{config::FieldRule, event::SourceEvent, subject::Subject};
+use crate::{config::FieldRule, event::SourceEvent, stage::Stage, subject::Subject};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -74,12 +74,12 @@ enum Taken {
     NoRoom,
 }
 
-/// How much of a template a package fills.
+/// How much of what a template wants by now a package has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Completeness {
     /// Share of the weights that are there, in percent, rounded down.
     pub percent: u8,
-    /// Required fields that are not there.
+    /// Required fields that are not there, or not as they should be.
     pub missing: Vec<String>,
 }
 
@@ -235,21 +235,26 @@ impl Package {
         });
     }
 
-    /// Scores the package against a template.
-    pub fn completeness(&self, fields: &[FieldRule]) -> Completeness {
-        let has = |name: &str| self.values.contains_key(name);
-        let total: u32 = fields.iter().map(|field| field.weight).sum();
-        let there: u32 =
-            fields.iter().filter(|field| has(&field.name)).map(|field| field.weight).sum();
-        let percent = (u64::from(there) * 100).checked_div(u64::from(total)).unwrap_or(100);
+    /// Scores the package against what a template wants by a stage, and what is there besides.
+    pub fn completeness(&self, fields: &[FieldRule], stage: Stage) -> Completeness {
+        let counts = |field: &&FieldRule| field.is_due(stage) || self.answers(field);
+        let weigh = |fields: &mut dyn Iterator<Item = &FieldRule>| {
+            fields.map(|field| u64::from(field.weight)).sum::<u64>()
+        };
+        let total = weigh(&mut fields.iter().filter(counts));
+        let there = weigh(&mut fields.iter().filter(|field| self.answers(field)));
+        let percent = (there * 100).checked_div(total).unwrap_or(100);
+        let misses =
+            |field: &&FieldRule| field.required && field.is_due(stage) && !self.answers(field);
         Completeness {
             percent: u8::try_from(percent).unwrap_or(100),
-            missing: fields
-                .iter()
-                .filter(|field| field.required && !has(&field.name))
-                .map(|field| field.name.clone())
-                .collect(),
+            missing: fields.iter().filter(misses).map(|field| field.name.clone()).collect(),
         }
+    }
+
+    /// Tells whether a field of a template is answered.
+    pub fn answers(&self, field: &FieldRule) -> bool {
+        self.values.get(&field.name).is_some_and(|known| field.is_answered_by(&known.value))
     }
 
     /// Says in a few words who it is about.
@@ -291,13 +296,14 @@ fn says_something(value: &serde_json::Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FieldType;
 
     fn at(hour: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + chrono::Duration::hours(hour)
     }
 
     fn field(name: &str, required: bool, weight: u32) -> FieldRule {
-        FieldRule { name: name.into(), label: name.into(), required, weight }
+        FieldRule { name: name.into(), label: name.into(), required, weight, ..Default::default() }
     }
 
     fn said(name: &str, value: &str) -> BTreeMap<String, serde_json::Value> {
@@ -369,9 +375,29 @@ mod tests {
         let mut package = Package::default();
         package.put(said("fit", "high"), "a", at(1));
         package.put(said("budget", "  "), "a", at(1));
-        let completeness = package.completeness(&fields);
+        let completeness = package.completeness(&fields, Stage::Opened);
         assert_eq!((completeness.percent, completeness.missing), (60, vec!["budget".to_owned()]));
-        assert_eq!(package.completeness(&[]).percent, 100);
+        assert_eq!(package.completeness(&[], Stage::Opened).percent, 100);
+    }
+
+    #[test]
+    fn what_is_wanted_later_is_not_missed_before_and_counts_where_it_is_there() {
+        let outcome = FieldRule { by: Stage::Accepted, ..field("outcome", true, 3) };
+        let seats = FieldRule { kind: FieldType::Number, ..field("seats", true, 1) };
+        let fields = [field("fit", true, 1), outcome, seats];
+        let mut package = Package::default();
+        package.put(said("fit", "high"), "a", at(1));
+        package.put(said("seats", "many"), "a", at(1));
+        let score = |package: &Package, stage| {
+            let Completeness { percent, missing } = package.completeness(&fields, stage);
+            (percent, missing.join(" "))
+        };
+        let odd = "many is no number";
+        assert_eq!(score(&package, Stage::Assigned), (50, "seats".to_owned()), "{odd}");
+        assert_eq!(score(&package, Stage::Accepted), (20, "outcome seats".to_owned()));
+        assert_eq!(score(&package, Stage::Returned).0, 50);
+        package.put(said("outcome", "faster"), "a", at(2));
+        assert_eq!(score(&package, Stage::Opened), (80, "seats".to_owned()));
     }
 
     #[test]

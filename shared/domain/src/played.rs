@@ -85,6 +85,7 @@ pub(crate) fn open(config: &Config, kind: &str) -> (Handoff, Commit) {
             since: now,
             retry_at: now + config.organisation.reroute_every.elapsed(),
             pool: None,
+            held: false,
         }),
         ..Handoff::default()
     };

@@ -212,6 +212,7 @@ fn unrouted(handoff: &Handoff) -> Handoff {
             since: handoff.opened_at,
             retry_at: handoff.opened_at,
             pool: None,
+            held: false,
         }),
         ..handoff.clone()
     }

@@ -127,7 +127,7 @@ fn changes(
         }
     };
     let after = handoff.clone().after(&changes, now);
-    let completeness = package.completeness(facts.template(&after)).percent;
+    let completeness = package.completeness(facts.template(&after), after.stage).percent;
     let differs = score.is_some_and(|score| handoff.score != Some(score))
         || amount.as_ref().is_some_and(|amount| handoff.amount.as_ref() != Some(amount))
         || meeting_at.is_some_and(|at| handoff.meeting_at != Some(at))

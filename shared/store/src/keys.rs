@@ -177,6 +177,15 @@ pub(crate) fn checkpoints(consumer: &str) -> String {
     format!("CHECKPOINT#{consumer}")
 }
 
+pub(crate) fn draft(person: &PersonId, kind: &str) -> Key {
+    key(drafts(person), kind)
+}
+
+/// The partition of somebody's drafts.
+pub(crate) fn drafts(person: &PersonId) -> String {
+    format!("DRAFT#{person}")
+}
+
 pub(crate) fn digest(period: &str, recipient: &PersonId) -> Key {
     key(format!("DIGEST#{period}"), recipient.as_str())
 }

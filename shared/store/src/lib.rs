@@ -10,6 +10,7 @@
 mod aside;
 mod beside;
 mod configs;
+mod drafts;
 mod error;
 mod handoffs;
 mod history;
@@ -30,6 +31,7 @@ mod transaction;
 
 pub use aside::{Aside, AsideKey};
 pub use configs::StoredConfig;
+pub use drafts::Draft;
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_name, commit_of, is_commit_key};

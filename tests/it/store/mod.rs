@@ -151,7 +151,7 @@ pub(crate) fn lead(id: &str) -> Handoff {
 
 fn routing() -> Routing {
     let (since, retry_at) = (at(0), at(300));
-    Routing { reason: "new".to_owned(), since, retry_at, pool: None }
+    Routing { reason: "new".to_owned(), since, retry_at, pool: None, held: false }
 }
 
 fn package() -> Stored<Package> {

@@ -1,5 +1,5 @@
-//! The JSON interface: one file an address. Shapes are the contract in `interfaces.md`'s words;
-//! times are RFC 3339 in UTC.
+//! The JSON interface: one file an address. Shapes are a contract that
+//! others build on; times are RFC 3339 in UTC.
 
 pub(crate) mod absence;
 pub(crate) mod act;

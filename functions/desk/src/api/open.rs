@@ -9,7 +9,7 @@ use crate::{
     fault::Fault,
     may,
 };
-use domain::{Actor, HandoffId, SourceKey};
+use domain::{Actor, HandoffId, PersonId, SourceEvent, SourceKey};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use runtime::web;
 use settle::{Effect, Origin, SettleError};
@@ -25,11 +25,22 @@ impl Desk {
         body: &[u8],
     ) -> Result<Response<bytes::Bytes>, Fault> {
         let person = visitor.actor()?;
-        let now = self.clock.now();
-        let active = self.configs.active(now).await?;
+        let active = self.configs.active(self.clock.now()).await?;
         may::is_known(person, &active.config)?;
-        let mut event = by_hand::event(body, person, &active.config).map_err(Fault::Malformed)?;
-        event.key = match act::key(headers)? {
+        let event = by_hand::event(body, person, &active.config)?;
+        let settled = self.open(event, person, act::key(headers)?).await?;
+        self.opened(settled).await
+    }
+
+    /// Settles what a person opens; the same key again is the same handoff.
+    pub(crate) async fn open(
+        &self,
+        mut event: SourceEvent,
+        person: &PersonId,
+        key: Option<String>,
+    ) -> Result<Effect, Fault> {
+        let now = self.clock.now();
+        event.key = match key {
             Some(key) => format!("open:{key}"),
             None => format!("open:{}", self.ids.ulid(now)),
         };
@@ -42,27 +53,32 @@ impl Desk {
             received_at: now,
             by_hand: true,
         };
-        let settled = self.settler.settle(&origin, &event).await.map_err(fault)?;
-        self.opened(settled).await
+        self.settler.settle(&origin, &event).await.map_err(fault)
     }
 
     /// Answers what came of it: 201 with the address of what opened, 200 with what was there.
     async fn opened(&self, settled: Effect) -> Result<Response<bytes::Bytes>, Fault> {
-        let (status, effect, id) = match settled {
-            Effect::Opened(id) => (StatusCode::CREATED, "opened", id),
-            Effect::Joined(id) => (StatusCode::OK, "joined", id),
-            Effect::Duplicate(Some(id)) => (StatusCode::OK, "duplicate", id),
-            Effect::Updated(_) | Effect::Duplicate(None) | Effect::Ignored => {
-                let nothing = "Nothing opened: its type was switched off meanwhile.";
-                return Err(Fault::Conflict(nothing.to_owned()));
-            }
-        };
+        let (effect, id) = came_of(settled)?;
+        let status = if effect == "opened" { StatusCode::CREATED } else { StatusCode::OK };
         let handoff = self.store.handoff(&id).await?;
         let mut document = show::state(&handoff);
         document.insert("effect".to_owned(), effect.into());
         let mut answer = web::json(status, &document.into());
         answer.headers_mut().extend(location(&id).map(|at| (header::LOCATION, at)));
         Ok(show::with_version(answer, &handoff))
+    }
+}
+
+/// Tells in a word what came of opening, and which handoff it is.
+pub(crate) fn came_of(settled: Effect) -> Result<(&'static str, HandoffId), Fault> {
+    match settled {
+        Effect::Opened(id) => Ok(("opened", id)),
+        Effect::Joined(id) => Ok(("joined", id)),
+        Effect::Duplicate(Some(id)) => Ok(("duplicate", id)),
+        Effect::Updated(_) | Effect::Duplicate(None) | Effect::Ignored => {
+            let nothing = "Nothing opened: its type was switched off meanwhile.";
+            Err(Fault::Conflict(nothing.to_owned()))
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn with_version(
 }
 
 fn document(sheet: &Sheet) -> Value {
-    let completeness = sheet.package.completeness(sheet.template());
+    let completeness = sheet.completeness();
     let zone = sheet.active.config.organisation.timezone;
     let words = Words { config: &sheet.active.config, zone };
     let timeline: Vec<Value> = sheet.history.iter().map(|commit| entry(commit, words)).collect();
@@ -63,6 +63,7 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
             "since": moment::iso(routing.since),
             "retry_at": moment::iso(routing.retry_at),
             "pool": routing.pool,
+            "held": routing.held,
         })
     });
     let clocks: Vec<Value> = handoff.clocks.iter().map(clock_json).collect();

@@ -386,7 +386,7 @@ mod tests {
 
     fn waits_since(id: &str, since: DateTime<Utc>) -> QueueRow {
         let (reason, pool) = ("nobody in SDR Europe can take it: 2 away".to_owned(), None);
-        let routing = Some(Routing { reason, since, retry_at: since, pool });
+        let routing = Some(Routing { reason, since, retry_at: since, pool, held: false });
         QueueRow {
             id: id.into(),
             kind: "mql".into(),

@@ -2,7 +2,9 @@
 //! what happened, and why its owner has it. Its forms go the same way as the JSON commands.
 
 use super::{
-    Choice, Frame, Reader, html, see,
+    Choice, Frame, Reader,
+    fields::{self, Block, Filled},
+    html, see,
     shown::{self, Due, Moment, Shown, State, plain},
     why::{NotThem, Why},
 };
@@ -22,6 +24,7 @@ use askama::Template;
 use bytes::Bytes;
 use domain::{Config, HandoffId, PersonId, beside::Task, config::Mode};
 use http::{Request, Response, StatusCode};
+use std::collections::BTreeMap;
 
 /// How a subject is touched, as the form offers it.
 const CHANNELS: [&str; 5] = ["phone", "email", "meeting", "social", "other"];
@@ -52,12 +55,14 @@ struct HandoffPage {
     pause_reasons: Vec<Choice>,
     clocks: Vec<ClockLine>,
     completeness: u8,
-    missing: Vec<String>,
+    missing: Vec<Missing>,
+    blocks: Vec<Block>,
+    wrong: usize,
     values: Vec<ValueLine>,
     offered: Vec<&'static str>,
     channels: [&'static str; 5],
     currency: String,
-    gaps: Vec<Choice>,
+    typed: Typed,
     outcomes: Vec<Choice>,
     reject_reasons: Vec<Choice>,
     recycle_to: Vec<Choice>,
@@ -68,6 +73,33 @@ struct HandoffPage {
     why: Option<Why>,
     others: Vec<Choice>,
     not_them: Option<NotThem>,
+}
+
+/// A required field that is not there, and who can say it.
+struct Missing {
+    id: String,
+    label: String,
+    who: String,
+}
+
+/// A form that was refused, as it was typed.
+#[derive(Default)]
+struct Typed {
+    verb: &'static str,
+    pairs: form::Pairs,
+    wrong: BTreeMap<String, String>,
+}
+
+impl Typed {
+    /// Reads what was typed into a field of a verb's form; nothing, where that form was not sent.
+    fn said(&self, verb: &str, name: &str) -> &str {
+        let typed = self.pairs.get(name).filter(|_| self.verb == verb);
+        typed.map_or("", String::as_str)
+    }
+
+    fn chose(&self, verb: &str, name: &str, id: &str) -> bool {
+        self.said(verb, name) == id && !id.is_empty()
+    }
 }
 
 struct Fact {
@@ -114,7 +146,7 @@ impl Desk {
         id: &HandoffId,
         visitor: &Visitor,
     ) -> Result<Response<Bytes>, Fault> {
-        self.handoff_page(request, id, visitor, StatusCode::OK, None).await
+        self.handoff_page(request, id, visitor, (StatusCode::OK, None, Typed::default())).await
     }
 
     /// Carries out a form of that page; a refusal shows the page again with its sentence.
@@ -124,8 +156,8 @@ impl Desk {
         (id, verb): (&HandoffId, Verb),
         visitor: &Visitor,
     ) -> Result<Response<Bytes>, Fault> {
-        let said = String::from_utf8_lossy(request.body());
-        let done = match self.order(visitor, verb, form::read(&said)).await {
+        let pairs = form::read(&String::from_utf8_lossy(request.body()));
+        let done = match self.order(visitor, verb, pairs.clone()).await {
             Ok(order) => self.act(id, &order).await,
             Err(fault) => Err(fault),
         };
@@ -135,7 +167,12 @@ impl Desk {
                 if fault.status().is_client_error() && !matches!(fault, Fault::NotFound(_)) =>
             {
                 let (status, message) = (fault.status(), fault.to_string());
-                self.handoff_page(request, id, visitor, status, Some(message)).await
+                let (wrong, message) = match fault {
+                    Fault::Fields(wrong) => (wrong.0, None),
+                    _ => (BTreeMap::new(), Some(message)),
+                };
+                let typed = Typed { verb: verb.word(), pairs, wrong };
+                self.handoff_page(request, id, visitor, (status, message, typed)).await
             }
             Err(fault) => Err(fault),
         }
@@ -154,7 +191,7 @@ impl Desk {
         let key = pairs.remove("nonce").filter(|nonce| (1..=200).contains(&nonce.len()));
         let version = pairs.remove("version").and_then(|version| version.parse().ok());
         // What is only added stands beside whatever happened meanwhile.
-        let adds = matches!(verb, Verb::Note | Verb::Touch | Verb::Rate);
+        let adds = matches!(verb, Verb::Note | Verb::Touch | Verb::Rate | Verb::Supply);
         Ok(Order {
             person: visitor.actor()?.clone(),
             ask: ask::from_form(verb, &pairs, zone).map_err(Fault::Malformed)?,
@@ -168,13 +205,12 @@ impl Desk {
         request: &Request<Bytes>,
         id: &HandoffId,
         visitor: &Visitor,
-        status: StatusCode,
-        message: Option<String>,
+        (status, message, typed): (StatusCode, Option<String>, Typed),
     ) -> Result<Response<Bytes>, Fault> {
         let sheet = self.sheet(id).await?;
         let reader = Reader::new(&sheet.active.config, visitor, self.clock.now());
         let frame = reader.frame(&plain(&sheet.package.title()), request);
-        let mut page = page(&sheet, &reader, frame, message, self.ids.token());
+        let mut page = page(&sheet, &reader, frame, (message, typed), self.ids.token());
         let pairs = form::read(request.uri().query().unwrap_or_default());
         if let Some(rep) = pairs.get("rep").filter(|rep| !rep.is_empty() && page.why.is_some()) {
             let rep = PersonId::from(rep.as_str());
@@ -191,7 +227,7 @@ fn page(
     sheet: &Sheet,
     reader: &Reader<'_>,
     frame: Frame,
-    message: Option<String>,
+    (message, typed): (Option<String>, Typed),
     nonce: String,
 ) -> HandoffPage {
     let (handoff, config) = (&sheet.handoff, reader.config);
@@ -202,14 +238,23 @@ fn page(
     let offers = |verb: &Verb| {
         reader.person.is_some_and(|person| is_offered(person, *verb, handoff, config))
     };
-    let completeness = sheet.package.completeness(sheet.template());
-    let gaps: Vec<Choice> = sheet
-        .template()
-        .iter()
-        .filter(|field| !sheet.package.values.contains_key(&field.name))
-        .map(|field| choice(&field.name, &field.label))
-        .collect();
-    let is_missing = |gap: &&Choice| completeness.missing.contains(&gap.id);
+    let completeness = sheet.completeness();
+    let nothing = form::Pairs::new();
+    let supplies = [Verb::Supply, Verb::Resubmit].iter().any(|verb| verb.word() == typed.verb);
+    let filled = Filled {
+        package: &sheet.package,
+        typed: if supplies { &typed.pairs } else { &nothing },
+        wrong: &typed.wrong,
+        stage: handoff.stage,
+        zone: reader.zone,
+    };
+    let blocks = fields::blocks(sheet.template(), &filled);
+    let sender = handoff.sender.as_ref().map(|sender| config.name_of(sender));
+    let missing = |name: &String| {
+        let field = sheet.template().iter().find(|field| field.name == *name)?;
+        let who = fields::who_says(field, sender, config);
+        Some(Missing { id: field.name.clone(), label: field.label.clone(), who })
+    };
     HandoffPage {
         message,
         id: handoff.id.to_string(),
@@ -230,8 +275,9 @@ fn page(
         pause_reasons: words_of(kind.map(|kind| &kind.pause_reasons)),
         clocks: clocks(sheet, reader),
         completeness: completeness.percent,
-        missing: gaps.iter().filter(is_missing).map(|gap| gap.name.clone()).collect(),
-        gaps,
+        missing: completeness.missing.iter().filter_map(missing).collect(),
+        blocks,
+        wrong: typed.wrong.len(),
         values: values(sheet, reader),
         offered: Verb::ALL.iter().filter(|verb| offers(verb)).map(|verb| verb.word()).collect(),
         channels: CHANNELS,
@@ -246,6 +292,7 @@ fn page(
         why: sheet.trace().map(|trace| Why::of(trace, config)),
         others: others(config, None),
         not_them: None,
+        typed,
         frame,
     }
 }

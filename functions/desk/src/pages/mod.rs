@@ -8,7 +8,9 @@
 mod bars;
 mod dashboard;
 mod digest;
+mod fields;
 mod handoff;
+mod new;
 mod people;
 mod queue;
 mod reassign;

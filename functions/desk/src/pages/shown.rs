@@ -15,7 +15,7 @@ use serde_json::Value;
 const NAME_CHARS_MAX: usize = 200;
 
 /// How much of a value or a note is shown, in characters.
-const TEXT_CHARS_MAX: usize = 4_000;
+const TEXT_CHARS_MAX: usize = 33_000;
 
 /// How much of a clock may be left for it to be due soon, in percent.
 const SOON_PERCENT: i32 = 20;

@@ -3,6 +3,7 @@
 
 mod beside;
 mod clocks;
+mod fields;
 mod roster;
 
 use super::{load::Reader, model::*, types::*};
@@ -91,6 +92,7 @@ impl Lint<'_, '_> {
             }
             self.clocks(key, kind);
             self.beside(key, kind);
+            self.fields(key, kind);
         }
     }
 

@@ -5,6 +5,7 @@
 //! a seventh is a few more lines of TOML. A configuration is immutable once stored, has a version,
 //! and is linted as a whole before it is.
 
+mod fields;
 mod holidays;
 mod lint;
 mod load;
@@ -12,6 +13,7 @@ mod model;
 pub(crate) mod territories;
 mod types;
 
+pub use fields::*;
 pub use load::{Problem, files_named, load, load_stored, with_files};
 pub use model::*;
 pub use territories::{Row, Seen, Territories};

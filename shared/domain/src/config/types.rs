@@ -1,6 +1,6 @@
 //! The shape of a handoff type: what opens it, its clocks and ladders, what must be passed on.
 
-use super::model::one;
+use super::fields::{FieldRule, Threshold};
 use crate::{ids::LaneKey, span::Span};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,8 @@ pub struct HandoffType {
     pub brief: Option<BriefRule>,
     /// What must be passed on.
     pub fields: Vec<FieldRule>,
+    /// What happens to one that opens with less than it should.
+    pub threshold: Option<Threshold>,
 }
 
 /// An event that opens a handoff.
@@ -237,22 +239,6 @@ impl TryFrom<String> for RungTime {
             None => Err(format!("`{text}` is no time: write `80%`, `breach` or `+30m`")),
         }
     }
-}
-
-/// One field of a type's template.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldRule {
-    /// Its key in the package.
-    pub name: String,
-    /// Its label for people.
-    pub label: String,
-    /// Whether the package is incomplete without it.
-    #[serde(default)]
-    pub required: bool,
-    /// What it counts in the completeness score.
-    #[serde(default = "one")]
-    pub weight: u32,
 }
 
 fn five_days() -> Span {

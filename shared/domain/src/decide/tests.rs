@@ -44,7 +44,7 @@ fn opened(config: &Config, kind: &str) -> Handoff {
         to: rule.to.clone(),
         heat: rule.heat,
         score: Some(70),
-        completeness: Package::default().completeness(&rule.fields).percent,
+        completeness: Package::default().completeness(&rule.fields, Stage::Opened).percent,
         triggered_at: now,
         opened_at: now,
         clocks: start_clocks(rule, config, None, (now, None), &Targets::new()),
@@ -571,6 +571,6 @@ fn the_manager_hears_once_of_one_kind_of_reason_and_the_next_try_comes_when_some
 fn handoff_with(config: &Config, retry_at: DateTime<Utc>) -> Handoff {
     let mut handoff = opened(config, "hot_lead");
     let (reason, since) = ("7 at capacity, 3 away".to_owned(), handoff.opened_at);
-    handoff.routing = Some(Routing { reason, since, retry_at, pool: None });
+    handoff.routing = Some(Routing { reason, since, retry_at, pool: None, held: false });
     handoff
 }

@@ -42,7 +42,13 @@ fn rung(text: &str) -> Rung {
 
 fn waiting(reason: &str) -> Routing {
     let since = at("2026-01-05T10:00:00Z");
-    Routing { reason: reason.to_owned(), since, retry_at: at("2026-01-05T12:00:00Z"), pool: None }
+    Routing {
+        reason: reason.to_owned(),
+        since,
+        retry_at: at("2026-01-05T12:00:00Z"),
+        pool: None,
+        held: false,
+    }
 }
 
 /// Sweeps at each time in turn; tells what happened, one line a change.

@@ -3,7 +3,7 @@
 //! It is the one notice that holds personal data, because it is the handoff: so what it says stands
 //! in the commit's erasable part, and nowhere else.
 
-use crate::{config::FieldRule, digest::text::fold, package::Package};
+use crate::{config::FieldRule, digest::text::fold, package::Package, stage::Stage};
 use serde::{Deserialize, Serialize};
 
 /// How much of one value the mail shows, in characters; the page has it whole.
@@ -27,8 +27,8 @@ pub struct Known {
 
 impl Known {
     /// Reads what a package says, by its template.
-    pub fn of(package: &Package, template: &[FieldRule]) -> Self {
-        let completeness = package.completeness(template);
+    pub fn of(package: &Package, template: &[FieldRule], stage: Stage) -> Self {
+        let completeness = package.completeness(template, stage);
         let label = |name: &str| {
             let field = template.iter().find(|field| field.name == name);
             field.map_or_else(|| name.replace('_', " "), |field| field.label.clone())
@@ -87,6 +87,7 @@ mod tests {
             label: label.into(),
             required: true,
             weight: 1,
+            ..FieldRule::default()
         };
         let template = [field("need", "Need"), field("budget", "Budget")];
         let mut package = Package::default();
@@ -96,7 +97,7 @@ mod tests {
             ("need".to_owned(), "reports\nin a day".into()),
         ]);
         package.put(said, "amara", DateTime::UNIX_EPOCH);
-        let known = Known::of(&package, &template);
+        let known = Known::of(&package, &template, Stage::Assigned);
         assert_eq!(
             (known.completeness, known.missing.as_slice()),
             (50, &["Budget".to_owned()][..])

@@ -156,7 +156,13 @@ fn a_ladder_that_changed_since_says_nothing_wrong() {
 fn nobody_having_it_is_urgent_and_says_why() {
     let since = at("2026-01-05T09:00:00Z");
     let retry_at = at("2026-01-05T09:10:00Z");
-    let routing = Routing { reason: "everyone is at capacity".into(), since, retry_at, pool: None };
+    let routing = Routing {
+        reason: "everyone is at capacity".into(),
+        since,
+        retry_at,
+        pool: None,
+        held: false,
+    };
     let trace = Box::new(Trace { pool: Some("sdr_emea".into()), ..Trace::default() });
     let unrouted = Change::Unrouted { routing, told: vec!["priya".into()], again: false, trace };
     let mut commit = commit("mql", vec![unrouted]);
@@ -236,8 +242,7 @@ proptest! {
             reason,
             since: at("2026-01-05T09:00:00Z"),
             retry_at: at("2026-01-05T09:05:00Z"),
-            pool: None,
-        };
+            pool: None, held: false };
         let told = vec!["priya".into()];
         let unrouted = Change::Unrouted { routing, told, again: false, trace: Box::default() };
         let notice = notices(&commit("mql", vec![unrouted]), &config).remove(0);

@@ -97,8 +97,13 @@ mod tests {
         times: usize,
     ) -> Vec<String> {
         let rules = Rules::compile(config);
-        let routing =
-            Routing { reason: "asked".to_owned(), since: monday(), retry_at: monday(), pool: None };
+        let routing = Routing {
+            reason: "asked".to_owned(),
+            since: monday(),
+            retry_at: monday(),
+            pool: None,
+            held: false,
+        };
         let handoff = Handoff {
             kind: kind.into(),
             to: to.to_owned(),

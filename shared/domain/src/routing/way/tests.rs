@@ -48,6 +48,7 @@ impl Case {
             since: monday(),
             retry_at: monday() + Duration::minutes(5),
             pool: None,
+            held: false,
         };
         let handoff = Handoff {
             kind: "hot_lead".into(),

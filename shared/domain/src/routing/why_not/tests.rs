@@ -31,8 +31,13 @@ impl Case {
             text.replacen(from, to, 1)
         });
         let config = config::load(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
-        let routing =
-            Routing { reason: "new".to_owned(), since: monday(), retry_at: monday(), pool: None };
+        let routing = Routing {
+            reason: "new".to_owned(),
+            since: monday(),
+            retry_at: monday(),
+            pool: None,
+            held: false,
+        };
         let handoff = Handoff {
             kind: "hot_lead".into(),
             to: "sdr".to_owned(),

@@ -181,7 +181,7 @@ fn asked_for() -> impl Strategy<Value = Handoff> {
     let had = prop::collection::btree_set(rep(), 0..2);
     (prop::option::weighted(0.3, rep()), had, pool).prop_map(|(owner, had, pool)| {
         let reason = "new".to_owned();
-        let routing = Routing { reason, since: monday(), retry_at: monday(), pool };
+        let routing = Routing { reason, since: monday(), retry_at: monday(), pool, held: false };
         Handoff {
             kind: "mql".into(),
             to: "sdr".to_owned(),
