@@ -84,9 +84,11 @@ fn joined() -> Vec<(i64, Deed)> {
     vec![
         (1, told("lead.scored", json!({ "score": 70, "previous_score": 10 }))),
         (40, told("demo.requested", json!({ "fields": { "intent_signal": "Demo" } }))),
-        (70, told("touch", json!({ "channel": "email" }))),
-        (90, told("outcome", json!({ "outcome": "no_response" }))),
-        (100, Deed::Garble { id: "garbled".to_owned() }),
+        // Whoever answers before the hotter request is settled has answered the cooler one: so it
+        // has time to be settled, also by the sweep.
+        (270, told("touch", json!({ "channel": "email" }))),
+        (290, told("outcome", json!({ "outcome": "no_response" }))),
+        (300, Deed::Garble { id: "garbled".to_owned() }),
     ]
 }
 
