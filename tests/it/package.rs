@@ -258,3 +258,46 @@ async fn one_that_goes_back_stands_with_its_sender_until_they_send_it_again() {
     assert!(handoff.owner.is_some() && handoff.flags.contains(&Flag::Incomplete));
     world.outbox();
 }
+
+#[tokio::test]
+async fn a_message_is_filled_in_from_the_package_and_recorded_as_it_was_sent() {
+    let mut world = World::start().await;
+    let form = format!(
+        "type=meeting_set&nonce=n1&{DANA}&package.pain_points=cost%0D%0Aspeed\
+         &package.meeting_at=2026-01-12T15:00&package.sdr_attends=yes"
+    );
+    let (_, _, place) = posts(&mut world, "amara", "/new", &form).await;
+    let id = id_of(&place);
+    world.settle().await;
+    let shown = world.get(&format!("/api/handoffs/{id}/messages")).await;
+    let message = &shown.body["messages"][0];
+    let text = message["text"].as_str().unwrap();
+    assert_eq!(
+        (&message["id"], &message["by"]),
+        (&json!("warm_introduction"), &json!("Amara Okafor"))
+    );
+    assert!(
+        text.starts_with("Hello Dana,\n\non Monday 12 January 2026, 15:00 GMT you meet "),
+        "{text}"
+    );
+    assert!(
+        text.contains("cost, speed. \nI shall be there too")
+            || text.contains("cost, speed.\nI shall be there too"),
+        "{text}"
+    );
+    assert_eq!(message["missing"], json!([]));
+    let page = sees(&mut world, "amara", &place).await;
+    assert!(page.contains("Warm introduction, from Amara Okafor") && page.contains("Hello Dana,"));
+    let sent = "channel=email&message=warm_introduction&note=Hello+Dana%2C+as+promised&nonce=m";
+    let (status, page, _) = posts(&mut world, "amara", &format!("{place}/touch"), sent).await;
+    assert_eq!(status, 303, "{page}");
+    let page = sees(&mut world, "elena", &place).await;
+    assert!(
+        page.contains("It was “Warm introduction”.") && page.contains("Hello Dana, as promised"),
+        "{page}"
+    );
+    let history = world.store.history(&id).await.unwrap();
+    assert_eq!(history.last().unwrap().personal["note"], "Hello Dana, as promised");
+    world.settle().await;
+    world.outbox();
+}

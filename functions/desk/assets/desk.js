@@ -27,3 +27,18 @@ const tick = () => {
 
 setInterval(tick, 1000);
 document.addEventListener("visibilitychange", tick);
+
+// Copies a message; without this script its text can be marked and copied by hand.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.copy);
+    text.select();
+    try {
+      await navigator.clipboard.writeText(text.value);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Marked: copy it";
+    }
+  });
+}

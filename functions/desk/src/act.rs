@@ -122,7 +122,8 @@ impl Desk {
         let actor = Actor::Person(order.person.clone());
         let by = By { actor, cause: DESK.to_owned(), attempt };
         let mut write = Write::change(handoff, plan.changes, by, now, config)
-            .personal("note", order.ask.note.clone().into());
+            .personal("note", order.ask.note.clone().into())
+            .personal("message", order.ask.message.clone().into());
         if let Some((package, told)) = plan.package {
             write = write.with_package(package).personal("told", told.into());
         }

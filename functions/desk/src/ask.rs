@@ -70,6 +70,8 @@ pub(crate) struct Ask {
     pub(crate) deed: Deed,
     /// What they wrote with it.
     pub(crate) note: Option<String>,
+    /// The message they sent by it.
+    pub(crate) message: Option<String>,
 }
 
 /// Reads a JSON body; an empty one says nothing.
@@ -119,8 +121,13 @@ pub(crate) fn from_form(verb: Verb, pairs: &form::Pairs, zone: Tz) -> Result<Ask
 fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
     let mut note = match verb {
         Verb::Note => Some(fields.note()?),
+        Verb::Touch => fields.long("note")?,
         Verb::Rate => fields.text("comment")?,
         _ => fields.text("note")?,
+    };
+    let message = match verb {
+        Verb::Touch => fields.text("message")?,
+        _ => None,
     };
     let deed = match verb {
         Verb::Accept => Deed::Accept,
@@ -147,7 +154,7 @@ fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
         Verb::Rate => Deed::Rate(fields.score()?, fields.yes_or_no("complete")?),
     };
     fields.nothing_else(format_args!("`{verb}`"))?;
-    Ok(Ask { verb, deed, note })
+    Ok(Ask { verb, deed, note, message })
 }
 
 /// The fields of a request, each taken once.
@@ -181,13 +188,20 @@ impl Fields {
 
     /// Takes a note, which may be as long as a value of a package.
     fn note(&mut self) -> Result<String, String> {
-        match self.take("text") {
+        self.long("text")?.ok_or_else(|| "Say what to note, in `text`.".to_owned())
+    }
+
+    /// Takes a text that may be there, and may be as long as a value of a package.
+    fn long(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.take(name) {
             Some(Value::String(text)) if text.len() > VALUE_BYTES_MAX => {
                 Err("The note is longer than 32 KB: say it shorter, or link to it.".to_owned())
             }
-            Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-            None | Some(Value::String(_)) => Err("Say what to note, in `text`.".to_owned()),
-            Some(_) => Err("`text` must be text.".to_owned()),
+            Some(Value::String(text)) if !text.trim().is_empty() => {
+                Ok(Some(text.trim().to_owned()))
+            }
+            None | Some(Value::String(_)) => Ok(None),
+            Some(_) => Err(format!("`{name}` must be text.")),
         }
     }
 
@@ -292,7 +306,7 @@ mod tests {
     }
 
     fn ask(verb: Verb, deed: Deed, note: Option<&str>) -> Result<Ask, String> {
-        Ok(Ask { verb, deed, note: note.map(str::to_owned) })
+        Ok(Ask { verb, deed, note: note.map(str::to_owned), message: None })
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod filter;
 mod form;
 mod hold;
 mod may;
+mod messages;
 mod moment;
 mod pages;
 mod plan;
@@ -122,6 +123,7 @@ impl Desk {
             Route::ApiList => self.api_list(&pairs, accept).await,
             Route::ApiOpen => self.api_open(&visitor, headers, body).await,
             Route::ApiHandoff(id) => self.api_show(id).await,
+            Route::ApiMessages(id) => self.api_messages(id).await,
             Route::ApiWhy(id) => self.api_why(id, &pairs).await,
             Route::ApiAct(id, verb) => self.api_act((id, *verb), &visitor, headers, body).await,
             Route::ApiAbsence(rep) => self.api_absence(rep, &visitor, body).await,

@@ -179,6 +179,7 @@ impl Desk {
         let order = |id: &HandoffId| Order {
             person: person.clone(),
             ask: Ask {
+                message: None,
                 verb: Verb::Reassign,
                 deed: deed.clone(),
                 note: reassignment.reason.clone(),

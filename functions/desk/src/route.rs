@@ -46,6 +46,8 @@ pub(crate) enum Route {
     ApiOpen,
     /// One handoff.
     ApiHandoff(HandoffId),
+    /// Its messages, filled in.
+    ApiMessages(HandoffId),
     /// Why not somebody.
     ApiWhy(HandoffId),
     /// A command.
@@ -97,6 +99,7 @@ fn reads(segments: &[&str]) -> Option<Route> {
         ["digest"] => Route::Digest,
         ["api", "handoffs"] => Route::ApiList,
         ["api", "handoffs", id] => Route::ApiHandoff(id.into()),
+        ["api", "handoffs", id, "messages"] => Route::ApiMessages(id.into()),
         ["api", "handoffs", id, "why"] => Route::ApiWhy(id.into()),
         ["api", "queue"] => Route::ApiQueue,
         ["api", "metrics"] => Route::ApiMetrics,
@@ -159,6 +162,7 @@ mod tests {
         check(Method::POST, "/people/absence", Route::Absence);
         check(Method::GET, "/people/reassign", Route::Reassign);
         check(Method::POST, "/people/reassign", Route::Reassign);
+        check(Method::GET, "/api/handoffs/h1/messages", Route::ApiMessages("h1".into()));
         check(Method::GET, "/api/handoffs/h1/why", Route::ApiWhy("h1".into()));
         check(Method::POST, "/api/reassign", Route::ApiReassign);
     }

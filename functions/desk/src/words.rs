@@ -36,6 +36,7 @@ impl Words<'_> {
     pub(crate) fn of(&self, commit: &Commit) -> String {
         let mut said: Vec<String> = commit.changes.iter().map(|change| self.say(change)).collect();
         said.extend(self.told(commit));
+        said.extend(self.sent(commit));
         match said.is_empty() {
             true => "Nothing that shows changed.".to_owned(),
             false => said.join(" "),
@@ -63,6 +64,13 @@ impl Words<'_> {
         let names: Vec<String> =
             told.iter().filter_map(|name| Some(label(name.as_str()?))).collect();
         (!names.is_empty()).then(|| format!("Learned: {}.", names.join(", ")))
+    }
+
+    /// Says which of the organisation's messages it was.
+    fn sent(&self, commit: &Commit) -> Option<String> {
+        let id = commit.personal.get("message")?.as_str()?;
+        let known = self.config.messages.get(id).map(|rule| rule.name.clone());
+        Some(format!("It was “{}”.", known.unwrap_or_else(|| crate::pages::plain(id))))
     }
 
     fn person(&self, person: &PersonId) -> String {

@@ -20,6 +20,7 @@ pub mod handoff;
 pub mod ids;
 mod ladder;
 pub mod local;
+pub mod message;
 pub mod money;
 pub mod notice;
 pub mod opening;

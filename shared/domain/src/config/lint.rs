@@ -4,6 +4,7 @@
 mod beside;
 mod clocks;
 mod fields;
+mod messages;
 mod roster;
 
 use super::{load::Reader, model::*, types::*};
@@ -20,6 +21,7 @@ pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Rea
     lint.rules();
     lint.skills();
     lint.sources();
+    lint.messages();
 }
 
 struct Lint<'l, 'a> {

@@ -63,7 +63,7 @@ const SOFT: [&str; 9] = [
 /// configuration at all has one a byte.
 const PROBLEMS_MAX: usize = 1_000;
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "organisation",
     "calendars",
     "people",
@@ -73,6 +73,7 @@ const SECTIONS: [&str; 10] = [
     "territories",
     "rules",
     "sources",
+    "messages",
     "files",
 ];
 
@@ -148,6 +149,7 @@ impl<'a> Reader<'a> {
             territories,
             rules: self.list(&document, "rules"),
             sources: self.entries(&document, "sources"),
+            messages: self.optional(&document, "messages"),
             organisation: organisation?,
         };
         if self.lints && self.problems.is_empty() {

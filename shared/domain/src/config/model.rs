@@ -34,6 +34,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Where events come from.
     pub sources: BTreeMap<SourceKey, Source>,
+    /// What people send at a handoff.
+    pub messages: BTreeMap<String, MessageRule>,
 }
 
 /// The organisation as a whole.
@@ -189,6 +191,38 @@ pub struct Rule {
     pub skills_of: Vec<String>,
 }
 
+/// Who of a handoff does something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Whoever has it.
+    #[default]
+    Owner,
+    /// Whoever sent it.
+    Sender,
+}
+
+/// A message people send at a handoff, as a template.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageRule {
+    /// The name people know.
+    pub name: String,
+    /// The types it is for.
+    pub types: Vec<TypeKey>,
+    /// Who sends it.
+    #[serde(default)]
+    pub by: Side,
+    /// How: a touch by this channel records it.
+    #[serde(default = "email")]
+    pub channel: String,
+    /// Its subject line, a template.
+    #[serde(default)]
+    pub subject: String,
+    /// Its text, a template.
+    pub text: String,
+}
+
 /// How a source speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -329,6 +363,10 @@ fn yes() -> bool {
 
 pub(super) fn one() -> u32 {
     1
+}
+
+fn email() -> String {
+    "email".to_owned()
 }
 
 fn dollars() -> String {
