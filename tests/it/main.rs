@@ -11,6 +11,7 @@ mod audit;
 mod burst;
 mod by_hand;
 mod clocks;
+mod conversation;
 mod crm;
 mod door;
 mod engine;

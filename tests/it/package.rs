@@ -1,6 +1,8 @@
 //! The package: what each type asks for, how a person supplies it, and what becomes of a handoff
 //! that opens with less than it should.
 
+mod six;
+
 use bytes::Bytes;
 use chrono::Duration;
 use domain::{HandoffId, Stage, handoff::Flag};

@@ -76,12 +76,13 @@ impl Desk {
             let standing = self.standing(&order.ask.deed, &handoff, facts.active).await?;
             let situation =
                 Situation { handoff: &handoff, package: &package, facts, standing, now };
-            let plan = match situation.decide(&order.person, &order.ask.deed) {
-                Ok(plan) => plan,
-                Err(Refused::Decision(Refusal::Nothing)) => return Ok((handoff.record, false)),
-                Err(Refused::Fields(wrong)) => return Err(Fault::Fields(wrong)),
-                Err(refused) => return Err(Fault::Conflict(refused.to_string())),
-            };
+            let plan =
+                match situation.decide(&order.person, &order.ask.deed, order.ask.note.as_deref()) {
+                    Ok(plan) => plan,
+                    Err(Refused::Decision(Refusal::Nothing)) => return Ok((handoff.record, false)),
+                    Err(Refused::Fields(wrong)) => return Err(Fault::Fields(wrong)),
+                    Err(refused) => return Err(Fault::Conflict(refused.to_string())),
+                };
             let write = self.write(&handoff, plan, order, facts.active, now);
             match self.store.commit(write).await {
                 Ok(handoff) => return Ok((handoff, true)),

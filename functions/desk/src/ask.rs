@@ -39,6 +39,10 @@ pub(crate) enum Deed {
     Touch(String, Option<DateTime<Utc>>),
     /// Write something.
     Note,
+    /// Ask the other side, or somebody.
+    Ask(Option<PersonId>),
+    /// Answer a question.
+    Answer(u32),
     /// Give it to a rep.
     GiveTo(PersonId),
     /// Give it to a pool, or to whom the rules choose.
@@ -120,7 +124,7 @@ pub(crate) fn from_form(verb: Verb, pairs: &form::Pairs, zone: Tz) -> Result<Ask
 
 fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
     let mut note = match verb {
-        Verb::Note => Some(fields.note()?),
+        Verb::Note | Verb::Ask | Verb::Answer => Some(fields.note(verb)?),
         Verb::Touch => fields.long("note")?,
         Verb::Rate => fields.text("comment")?,
         _ => fields.text("note")?,
@@ -136,6 +140,8 @@ fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
         Verb::Supply => Deed::Supply(fields.package()?, fields.zone),
         Verb::Touch => Deed::Touch(fields.word("channel")?, fields.instant("at")?),
         Verb::Note => Deed::Note,
+        Verb::Ask => Deed::Ask(fields.text("to")?.map(PersonId)),
+        Verb::Answer => Deed::Answer(fields.number("question")?),
         Verb::Pause => Deed::Pause(fields.needed("reason")?, fields.instant("until")?),
         Verb::Resume => Deed::Resume,
         Verb::EndOverlap => Deed::EndOverlap,
@@ -187,8 +193,17 @@ impl Fields {
     }
 
     /// Takes a note, which may be as long as a value of a package.
-    fn note(&mut self) -> Result<String, String> {
-        self.long("text")?.ok_or_else(|| "Say what to note, in `text`.".to_owned())
+    fn note(&mut self, verb: Verb) -> Result<String, String> {
+        self.long("text")?.ok_or_else(|| format!("Say what to {verb}, in `text`."))
+    }
+
+    fn number(&mut self, name: &str) -> Result<u32, String> {
+        let said = match self.take(name) {
+            Some(Value::Number(number)) => number.as_u64().and_then(|n| u32::try_from(n).ok()),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        said.ok_or_else(|| format!("Say `{name}`: its number."))
     }
 
     /// Takes a text that may be there, and may be as long as a value of a package.

@@ -56,6 +56,7 @@ pub(crate) fn is_offered(
         Verb::Pause => !is_paused && kind.is_some_and(|kind| !kind.pause_reasons.is_empty()),
         Verb::Resume => is_paused,
         Verb::EndOverlap => handoff.overlap.is_some(),
+        Verb::Answer => !handoff.questions.is_empty(),
         _ => true,
     };
     theirs && makes_sense && verb.fits(handoff.stage) && may(person, verb, handoff, config).is_ok()

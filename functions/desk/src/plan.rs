@@ -18,6 +18,7 @@ use domain::{
     decide,
     decide::targets,
     handoff::Flag,
+    question::mentioned,
     routing::{Candidate, Place, Trace, raised, turn},
 };
 use store::Stored;
@@ -115,7 +116,12 @@ pub(crate) fn taken_from(
 
 impl Situation<'_> {
     /// Decides what a person's deed changes.
-    pub(crate) fn decide(&self, person: &PersonId, deed: &Deed) -> Result<Plan, Refused> {
+    pub(crate) fn decide(
+        &self,
+        person: &PersonId,
+        deed: &Deed,
+        note: Option<&str>,
+    ) -> Result<Plan, Refused> {
         let by = person.clone();
         let command = match deed {
             Deed::GiveTo(rep) => return self.give(rep, by),
@@ -127,7 +133,13 @@ impl Situation<'_> {
                 let (channel, at) = (channel.clone(), at.unwrap_or(self.now));
                 Command::Touch { channel, at, by: Some(by) }
             }
-            Deed::Note => Command::Note,
+            Deed::Note => {
+                let mut mentions = mentioned(note.unwrap_or_default(), self.facts.active);
+                mentions.retain(|who| who != person);
+                Command::Note { mentions }
+            }
+            Deed::Ask(to) => Command::Ask { by, to: to.clone() },
+            Deed::Answer(question) => Command::Answer { by, question: *question },
             Deed::Route(pool) => {
                 Command::RequestRouting { pool: pool.clone(), reason: BY_REQUEST.to_owned() }
             }
@@ -302,7 +314,7 @@ mod tests {
             standing,
             now: at("2026-01-05T10:00:00Z"),
         };
-        expected(situation.decide(&"amara".into(), deed));
+        expected(situation.decide(&"amara".into(), deed, None));
     }
 
     const NOTHING: Refused = Refused::Decision(Refusal::Nothing);

@@ -18,6 +18,10 @@ pub(crate) enum Verb {
     Touch,
     /// Somebody writes something.
     Note,
+    /// One side asks the other.
+    Ask,
+    /// Somebody answers a question.
+    Answer,
     /// Somebody gives it to another rep or pool.
     Reassign,
     /// Its clocks stand still.
@@ -38,7 +42,7 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Every verb, in the order a page offers them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Accept,
         Self::Touch,
         Self::Resume,
@@ -49,6 +53,8 @@ impl Verb {
         Self::Recycle,
         Self::Reassign,
         Self::Note,
+        Self::Ask,
+        Self::Answer,
         Self::Rate,
         Self::Pause,
         Self::EndOverlap,
@@ -69,6 +75,8 @@ impl Verb {
             Self::Supply => "supply",
             Self::Touch => "touch",
             Self::Note => "note",
+            Self::Ask => "ask",
+            Self::Answer => "answer",
             Self::Reassign => "reassign",
             Self::Pause => "pause",
             Self::Resume => "resume",
@@ -88,7 +96,7 @@ impl Verb {
             Self::Resubmit => Move::Resubmit,
             Self::Touch => Move::Touch,
             Self::Supply => Move::Record,
-            Self::Note => Move::Note,
+            Self::Note | Self::Ask | Self::Answer => Move::Note,
             Self::Reassign => Move::RequestRouting,
             Self::Pause => Move::Pause,
             Self::Resume | Self::EndOverlap => Move::Resume,

@@ -141,6 +141,16 @@ impl Words<'_> {
                 self.ended(change)
             }
             Change::Noted => "Noted.".to_owned(),
+            Change::Asked { question } => format!(
+                "{} asked {} (question {}).",
+                self.person(&question.by),
+                self.person(&question.to),
+                question.n
+            ),
+            Change::Answered { question, by, .. } => {
+                format!("{} answered question {question}.", self.person(by))
+            }
+            Change::Mentioned { who } => format!("It names {}.", self.people(who)),
             Change::Rated { score, complete } => {
                 let complete = if *complete { "complete" } else { "incomplete" };
                 format!("Rated {score} of 5; the information was {complete}.")

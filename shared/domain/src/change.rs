@@ -12,6 +12,7 @@ use crate::{
     ids::{JourneyId, PersonId, PoolId, TypeKey},
     money::Money,
     pause::Pause,
+    question::Question,
     routing::Trace,
 };
 use chrono::{DateTime, Utc};
@@ -248,6 +249,25 @@ pub enum Change {
     },
     /// Somebody wrote something; the words are in the commit's erasable part.
     Noted,
+    /// Somebody asked something; the words are in the commit's erasable part.
+    Asked {
+        /// Which question, by whom and to whom.
+        question: Question,
+    },
+    /// Somebody answered a question; the words are in the commit's erasable part.
+    Answered {
+        /// Which.
+        question: u32,
+        /// Who.
+        by: PersonId,
+        /// Who had asked.
+        to: PersonId,
+    },
+    /// What was written names people.
+    Mentioned {
+        /// Whom.
+        who: Vec<PersonId>,
+    },
     /// Somebody judged it.
     Rated {
         /// One to five.
@@ -373,12 +393,15 @@ impl Change {
             Self::Recycled { .. } => "handoff.recycled",
             Self::Cancelled { .. } => "handoff.cancelled",
             Self::Noted => "handoff.noted",
+            Self::Asked { .. } => "handoff.asked",
+            Self::Answered { .. } => "handoff.answered",
             Self::Rated { .. } => "handoff.rated",
             Self::Paused { .. } => "handoff.paused",
             Self::Resumed { .. } => "handoff.resumed",
             Self::TaskMissed { .. } => "handoff.task_missed",
             Self::Briefed { .. } => "handoff.briefed",
             Self::Updated { .. }
+            | Self::Mentioned { .. }
             | Self::CadenceStarted { .. }
             | Self::CadenceEnded { .. }
             | Self::TaskDone { .. }

@@ -26,6 +26,7 @@ use crate::{
     ids::{PersonId, PoolId, TypeKey},
     ladder,
     money::Money,
+    question,
     routing::Trace,
     stage::{Stage, Verb},
     threshold,
@@ -133,7 +134,10 @@ fn decided(
             allow(handoff, Verb::Cancel)?;
             Ok(vec![Change::Cancelled { reason }])
         }
-        Command::Note => Ok(vec![Change::Noted]),
+        Command::Note { mentions } if mentions.is_empty() => Ok(vec![Change::Noted]),
+        Command::Note { mentions } => Ok(vec![Change::Noted, Change::Mentioned { who: mentions }]),
+        Command::Ask { by, to } => question::ask(handoff, (by, to), facts, now),
+        Command::Answer { by, question } => question::answer(handoff, by, question),
         Command::Rate { score, complete } => match score {
             1..=5 => Ok(vec![Change::Rated { score, complete }]),
             _ => Err(Refusal::Rating(score)),

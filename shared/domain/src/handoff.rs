@@ -13,6 +13,7 @@ use crate::{
     ids::{HandoffId, JourneyId, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
     money::Money,
     pause::Pause,
+    question::Question,
     stage::Stage,
 };
 use chrono::{DateTime, Duration, Utc};
@@ -189,6 +190,12 @@ pub struct Handoff {
     /// The standing request for an owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
+    /// What one side asked the other and nobody has answered yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
+    /// How many questions were asked in all.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub asked: u32,
     /// The handoff before it on the journey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<HandoffId>,
@@ -198,6 +205,10 @@ pub struct Handoff {
     /// What people should know.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<Flag>,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Why something will happen to a handoff at its next deadline.

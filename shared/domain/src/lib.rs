@@ -28,6 +28,7 @@ pub mod package;
 pub mod pause;
 #[cfg(test)]
 mod played;
+pub mod question;
 pub mod replay;
 pub mod rollup;
 pub mod routing;

@@ -34,7 +34,7 @@ pub struct Notice {
     /// The handoff, its version and the change's place in the commit: the same at every redelivery.
     pub id: String,
     /// What it is about: `reminded`, `breached`, `escalated`, `unrouted`, `withdrawn`, `briefed`,
-    /// `no_deadline` or `incomplete`.
+    /// `no_deadline`, `incomplete`, `asked`, `answered` or `mentioned`.
     pub kind: &'static str,
     /// `info` or `urgent`.
     pub severity: &'static str,
@@ -149,6 +149,20 @@ impl<'a> Writer<'a> {
                 self.incomplete(handoff)
             }
             Change::Flagged { flag: Flag::NoDeadline } => self.no_deadline(),
+            Change::Asked { question } => {
+                let by = self.config.name_of(&question.by);
+                let sentence = format!("{}: {by} asks you something about it.", self.kind());
+                self.word("asked", std::slice::from_ref(&question.to), "Question", sentence)
+            }
+            Change::Answered { by, to, .. } => {
+                let by = self.config.name_of(by);
+                let sentence = format!("{}: {by} answered what you asked.", self.kind());
+                self.word("answered", std::slice::from_ref(to), "Answer", sentence)
+            }
+            Change::Mentioned { who } => {
+                let sentence = format!("{}: a note on it names you.", self.kind());
+                self.word("mentioned", who, "Note", sentence)
+            }
             _ => return None,
         };
         (!said.to.is_empty()).then_some(said)
@@ -244,6 +258,22 @@ impl<'a> Writer<'a> {
             facts: vec![("Owner", self.present_owner())],
             attached: Vec::new(),
         }
+    }
+
+    /// Says that somebody wrote something; the words are read where they stand.
+    fn word(
+        &self,
+        kind: &'static str,
+        to: &'a [PersonId],
+        what: &str,
+        sentence: String,
+    ) -> Said<'a> {
+        let subject = format!("{what}: {} ({})", self.kind(), self.present_owner());
+        let facts = vec![
+            ("Owner", self.present_owner()),
+            ("Next", "Follow the link to read it.".to_owned()),
+        ];
+        Said { kind, severity: "info", to, subject, sentence, facts, attached: Vec::new() }
     }
 
     /// Says to whoever sent it that more was wanted.

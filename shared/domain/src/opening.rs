@@ -96,6 +96,8 @@ impl Opening<'_> {
                 pool: None,
                 held: false,
             }),
+            questions: Vec::new(),
+            asked: 0,
             previous: self.previous.map(|(handoff, _)| handoff.id.clone()),
             outcome: None,
             flags: flags.into_iter().filter(|(_, raised)| *raised).map(|(flag, _)| flag).collect(),

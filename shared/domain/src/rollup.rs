@@ -193,6 +193,9 @@ impl Tally<'_> {
             | Change::Engaged
             | Change::StepPassed { .. }
             | Change::Noted
+            | Change::Asked { .. }
+            | Change::Answered { .. }
+            | Change::Mentioned { .. }
             | Change::Resumed { .. }
             | Change::CadenceStarted { .. }
             | Change::CadenceEnded { .. }

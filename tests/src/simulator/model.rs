@@ -217,7 +217,8 @@ impl Model {
 /// After the end only the record is put right, and people may say what they think.
 fn allowed_after_the_end(change: &Change) -> bool {
     use Change::{
-        ClockMet, Flagged, MovedJourney, Noted, Rated, TaskDone, TaskExcused, Touched, Updated,
+        Answered, Asked, ClockMet, Flagged, Mentioned, MovedJourney, Noted, Rated, TaskDone,
+        TaskExcused, Touched, Updated,
     };
     matches!(
         change,
@@ -225,6 +226,9 @@ fn allowed_after_the_end(change: &Change) -> bool {
             | Flagged { .. }
             | MovedJourney { .. }
             | Noted
+            | Asked { .. }
+            | Answered { .. }
+            | Mentioned { .. }
             | Rated { .. }
             | TaskDone { .. }
             | TaskExcused { .. }

@@ -38,7 +38,8 @@ pub const PLAYS: [Play; 7] = [
     ("a deal is paused and given away", paused),
 ];
 
-/// Plays a play; the requests named are spoiled.
+/// Plays a play; the requests named are spoiled. What a source says is settled by the sweep's second
+/// try when the first is spoiled: so nobody in a play answers it sooner than that.
 ///
 /// # Panics
 /// When something is not as it must be.
@@ -58,10 +59,10 @@ pub async fn play((_, deeds): Play, spoiled: &[Spoiled]) -> Played {
 fn answered() -> Vec<(i64, Deed)> {
     vec![
         (1, lead("solo", "GB")),
-        (61, act("accept", json!({}))),
-        (90, act("touch", json!({ "channel": "phone" }))),
-        (95, act("note", json!({ "text": "she wants a demo" }))),
-        (120, act("complete", json!({ "outcome": "meeting_booked" }))),
+        (181, act("accept", json!({}))),
+        (200, act("touch", json!({ "channel": "phone" }))),
+        (205, act("note", json!({ "text": "she wants a demo" }))),
+        (230, act("complete", json!({ "outcome": "meeting_booked" }))),
     ]
 }
 
@@ -72,11 +73,11 @@ fn missed() -> Vec<(i64, Deed)> {
 fn given_back() -> Vec<(i64, Deed)> {
     vec![
         (1, lead("solo", "GB")),
-        (30, act("reject", json!({ "reason": "missing_information" }))),
-        (60, act("resubmit", json!({ "package": { "fit": "high" } }))),
-        (100, act("accept", json!({}))),
-        (110, act("touch", json!({ "channel": "phone" }))),
-        (130, act("recycle", json!({ "to": "nurture", "reason": "not_now" }))),
+        (150, act("reject", json!({ "reason": "missing_information" }))),
+        (190, act("resubmit", json!({ "package": { "fit": "high" } }))),
+        (250, act("accept", json!({}))),
+        (260, act("touch", json!({ "channel": "phone" }))),
+        (285, act("recycle", json!({ "to": "nurture", "reason": "not_now" }))),
     ]
 }
 
@@ -84,8 +85,6 @@ fn joined() -> Vec<(i64, Deed)> {
     vec![
         (1, told("lead.scored", json!({ "score": 70, "previous_score": 10 }))),
         (40, told("demo.requested", json!({ "fields": { "intent_signal": "Demo" } }))),
-        // Whoever answers before the hotter request is settled has answered the cooler one: so it
-        // has time to be settled, also by the sweep.
         (270, told("touch", json!({ "channel": "email" }))),
         (290, told("outcome", json!({ "outcome": "no_response" }))),
         (300, Deed::Garble { id: "garbled".to_owned() }),
@@ -95,9 +94,9 @@ fn joined() -> Vec<(i64, Deed)> {
 fn meeting() -> Vec<(i64, Deed)> {
     vec![
         (1, told("meeting.booked", json!({ "meeting_at": 200_000 }))),
-        (60, told("meeting.moved", json!({ "meeting_at": 100_000 }))),
-        (90, act("accept", json!({}))),
-        (120, told("meeting.cancelled", json!({}))),
+        (181, told("meeting.moved", json!({ "meeting_at": 100_000 }))),
+        (361, act("accept", json!({}))),
+        (391, told("meeting.cancelled", json!({}))),
     ]
 }
 
@@ -120,12 +119,12 @@ fn nobody() -> Vec<(i64, Deed)> {
 fn paused() -> Vec<(i64, Deed)> {
     vec![
         (1, told("contract.signed", json!({ "amount": { "minor": 900, "currency": "EUR" } }))),
-        (40, act("pause", json!({ "reason": "legal_review" }))),
-        (100, act("resume", json!({}))),
-        (130, Deed::Manage { path: "/api/reassign".to_owned(), body: json!({ "from": "ingrid" }) }),
-        (170, Deed::Manage { path: "/api/reassign".to_owned(), body: json!({ "from": "jonas" }) }),
-        (220, Deed::Push { organisation: ORGANISATION.replace("capacity = 60", "capacity = 61") }),
-        (240, act("cancel", json!({ "reason": "test" }))),
+        (181, act("pause", json!({ "reason": "legal_review" }))),
+        (241, act("resume", json!({}))),
+        (271, Deed::Manage { path: "/api/reassign".to_owned(), body: json!({ "from": "ingrid" }) }),
+        (311, Deed::Manage { path: "/api/reassign".to_owned(), body: json!({ "from": "jonas" }) }),
+        (361, Deed::Push { organisation: ORGANISATION.replace("capacity = 60", "capacity = 61") }),
+        (381, act("cancel", json!({ "reason": "test" }))),
     ]
 }
 

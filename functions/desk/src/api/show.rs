@@ -13,6 +13,7 @@ use domain::{
     Commit, Handoff, HandoffId, Package,
     beside::{Overlap, Task},
     pause::Pause,
+    question::Question,
     routing::Trace,
 };
 use http::{HeaderValue, Response, StatusCode, header};
@@ -92,6 +93,7 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
         ("tasks", handoff.tasks.iter().map(task).collect::<Vec<_>>().into()),
         ("overlap", json!(handoff.overlap.as_ref().map(overlap))),
         ("brief_at", time(handoff.brief.filter(|brief| !brief.sent).map(|brief| brief.at))),
+        ("questions", handoff.questions.iter().map(question).collect::<Vec<_>>().into()),
         ("outcome", json!(handoff.outcome)),
         ("flags", json!(handoff.flags)),
         ("triggered_at", moment::iso(handoff.triggered_at).into()),
@@ -122,6 +124,15 @@ fn task(task: &Task) -> Value {
         "at": moment::iso(task.at),
         "due_at": moment::iso(task.due_at),
         "state": task.state,
+    })
+}
+
+fn question(question: &Question) -> Value {
+    json!({
+        "n": question.n,
+        "by": question.by,
+        "to": question.to,
+        "at": moment::iso(question.at),
     })
 }
 

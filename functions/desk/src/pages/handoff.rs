@@ -23,7 +23,7 @@ use crate::{
 };
 use askama::Template;
 use bytes::Bytes;
-use domain::{Config, HandoffId, PersonId, beside::Task, config::Mode};
+use domain::{Change, Config, HandoffId, PersonId, beside::Task, config::Mode, question::Question};
 use http::{Request, Response, StatusCode};
 use std::collections::BTreeMap;
 
@@ -70,6 +70,8 @@ struct HandoffPage {
     recycle_reasons: Vec<Choice>,
     receivers: Vec<Choice>,
     pools: Vec<Choice>,
+    questions: Vec<QuestionLine>,
+    people: Vec<Choice>,
     messages: Vec<Message>,
     timeline: Vec<Entry>,
     why: Option<Why>,
@@ -130,6 +132,15 @@ struct ValueLine {
     shown: Shown,
     by: String,
     at: Moment,
+}
+
+/// A question that is not answered yet.
+struct QuestionLine {
+    n: u32,
+    by: String,
+    to: String,
+    at: Moment,
+    text: Option<String>,
 }
 
 struct Entry {
@@ -193,7 +204,10 @@ impl Desk {
         let key = pairs.remove("nonce").filter(|nonce| (1..=200).contains(&nonce.len()));
         let version = pairs.remove("version").and_then(|version| version.parse().ok());
         // What is only added stands beside whatever happened meanwhile.
-        let adds = matches!(verb, Verb::Note | Verb::Touch | Verb::Rate | Verb::Supply);
+        let adds = matches!(
+            verb,
+            Verb::Note | Verb::Ask | Verb::Answer | Verb::Touch | Verb::Rate | Verb::Supply
+        );
         Ok(Order {
             person: visitor.actor()?.clone(),
             ask: ask::from_form(verb, &pairs, zone).map_err(Fault::Malformed)?,
@@ -290,6 +304,8 @@ fn page(
         recycle_reasons: words_of(kind.map(|kind| &kind.recycle_reasons)),
         receivers: receivers(sheet, reader),
         pools: config.pools.iter().map(|(id, pool)| choice(id.as_str(), &pool.name)).collect(),
+        questions: questions(sheet, reader),
+        people: people(reader),
         messages: messages(sheet, config, reader.zone),
         timeline: timeline(sheet, reader),
         why: sheet.trace().map(|trace| Why::of(trace, config)),
@@ -432,6 +448,32 @@ fn values(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ValueLine> {
         })
     };
     asked.chain(others).filter_map(line).collect()
+}
+
+/// Lists the questions that stand open, with their words from the history.
+fn questions(sheet: &Sheet, reader: &Reader<'_>) -> Vec<QuestionLine> {
+    let asked = |n: u32| {
+        let asks =
+            |change: &Change| matches!(change, Change::Asked { question } if question.n == n);
+        sheet.history.iter().find(|commit| commit.changes.iter().any(asks))
+    };
+    let line = |question: &Question| QuestionLine {
+        n: question.n,
+        by: reader.config.name_of(&question.by).to_owned(),
+        to: reader.config.name_of(&question.to).to_owned(),
+        at: Moment::of(question.at, reader.zone),
+        text: asked(question.n)
+            .and_then(|commit| commit.personal.get("note"))
+            .map(|note| Shown::of(note).text),
+    };
+    sheet.handoff.questions.iter().map(line).collect()
+}
+
+/// Lists everybody who can be asked.
+fn people(reader: &Reader<'_>) -> Vec<Choice> {
+    let others = reader.config.people.iter().filter(|(_, person)| person.active);
+    let others = others.filter(|(id, _)| reader.person != Some(*id));
+    others.map(|(id, person)| choice(id.as_str(), &person.name)).collect()
 }
 
 fn timeline(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Entry> {

@@ -55,6 +55,7 @@ struct Line {
     stage: State,
     score: String,
     completeness: u8,
+    questions: usize,
 }
 
 impl Desk {
@@ -157,6 +158,7 @@ fn line(row: &Row, reader: &Reader<'_>) -> Line {
         stage: shown::stage(handoff.stage),
         score: handoff.score.map_or_else(|| "–".to_owned(), |score| score.to_string()),
         completeness: handoff.completeness,
+        questions: handoff.questions.len(),
     }
 }
 

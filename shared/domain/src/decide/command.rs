@@ -107,8 +107,25 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Somebody asks something: the other side, or whom they say.
+    Ask {
+        /// Who.
+        by: PersonId,
+        /// Whom.
+        to: Option<PersonId>,
+    },
+    /// Somebody answers a question.
+    Answer {
+        /// Who.
+        by: PersonId,
+        /// Which.
+        question: u32,
+    },
     /// Somebody writes something.
-    Note,
+    Note {
+        /// Whom it names.
+        mentions: Vec<PersonId>,
+    },
     /// Somebody judges it.
     Rate {
         /// One to five.

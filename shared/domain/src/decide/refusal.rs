@@ -1,7 +1,7 @@
 //! Why a command is not carried out: data whose `Display` is the sentence a person reads.
 
 use crate::{
-    ids::{PoolId, TypeKey},
+    ids::{PersonId, PoolId, TypeKey},
     span::Span,
     stage::{Stage, Verb},
 };
@@ -55,6 +55,18 @@ pub enum Refusal {
     /// A pool the configuration does not have.
     #[error("There is no pool `{0}`.")]
     UnknownPool(PoolId),
+    /// A question to nobody.
+    #[error("Nobody stands on the other side yet: say whom you ask, in `to`.")]
+    NobodyThere,
+    /// Somebody the configuration does not have.
+    #[error("The configuration knows nobody called `{0}`.")]
+    UnknownPerson(PersonId),
+    /// As many questions as may stand open.
+    #[error("{0} questions stand open here: answer one before you ask another.")]
+    EnoughQuestions(usize),
+    /// A question that does not stand open.
+    #[error("No question {0} stands open here: somebody may have answered it.")]
+    NoQuestion(u32),
     /// Nothing would change.
     #[error("Nothing changes by that.")]
     Nothing,

@@ -174,9 +174,15 @@ impl Handoff {
                 }
             }
             Change::OverlapEnded { .. } => self.overlap = None,
+            Change::Asked { question } => {
+                self.asked = question.n;
+                self.questions.push(question.clone());
+            }
+            Change::Answered { question, .. } => self.questions.retain(|open| open.n != *question),
             Change::Joined { .. }
             | Change::Touched { .. }
             | Change::Noted
+            | Change::Mentioned { .. }
             | Change::Rated { .. } => {}
         }
     }
