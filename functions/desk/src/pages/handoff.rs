@@ -3,6 +3,7 @@
 
 use super::{
     Choice, Frame, Reader,
+    conversation::{QuestionLine, Typed, people, questions},
     fields::{self, Block, Filled},
     html, see,
     shown::{self, Due, Moment, Shown, State, plain},
@@ -23,7 +24,7 @@ use crate::{
 };
 use askama::Template;
 use bytes::Bytes;
-use domain::{Change, Config, HandoffId, PersonId, beside::Task, config::Mode, question::Question};
+use domain::{Config, HandoffId, PersonId, beside::Task, config::Mode};
 use http::{Request, Response, StatusCode};
 use std::collections::BTreeMap;
 
@@ -86,26 +87,6 @@ struct Missing {
     who: String,
 }
 
-/// A form that was refused, as it was typed.
-#[derive(Default)]
-struct Typed {
-    verb: &'static str,
-    pairs: form::Pairs,
-    wrong: BTreeMap<String, String>,
-}
-
-impl Typed {
-    /// Reads what was typed into a field of a verb's form; nothing, where that form was not sent.
-    fn said(&self, verb: &str, name: &str) -> &str {
-        let typed = self.pairs.get(name).filter(|_| self.verb == verb);
-        typed.map_or("", String::as_str)
-    }
-
-    fn chose(&self, verb: &str, name: &str, id: &str) -> bool {
-        self.said(verb, name) == id && !id.is_empty()
-    }
-}
-
 struct Fact {
     name: &'static str,
     text: String,
@@ -132,15 +113,6 @@ struct ValueLine {
     shown: Shown,
     by: String,
     at: Moment,
-}
-
-/// A question that is not answered yet.
-struct QuestionLine {
-    n: u32,
-    by: String,
-    to: String,
-    at: Moment,
-    text: Option<String>,
 }
 
 struct Entry {
@@ -316,7 +288,7 @@ fn page(
     }
 }
 
-fn choice(id: &str, name: &str) -> Choice {
+pub(super) fn choice(id: &str, name: &str) -> Choice {
     Choice { id: id.to_owned(), name: name.to_owned(), chosen: false }
 }
 
@@ -448,32 +420,6 @@ fn values(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ValueLine> {
         })
     };
     asked.chain(others).filter_map(line).collect()
-}
-
-/// Lists the questions that stand open, with their words from the history.
-fn questions(sheet: &Sheet, reader: &Reader<'_>) -> Vec<QuestionLine> {
-    let asked = |n: u32| {
-        let asks =
-            |change: &Change| matches!(change, Change::Asked { question } if question.n == n);
-        sheet.history.iter().find(|commit| commit.changes.iter().any(asks))
-    };
-    let line = |question: &Question| QuestionLine {
-        n: question.n,
-        by: reader.config.name_of(&question.by).to_owned(),
-        to: reader.config.name_of(&question.to).to_owned(),
-        at: Moment::of(question.at, reader.zone),
-        text: asked(question.n)
-            .and_then(|commit| commit.personal.get("note"))
-            .map(|note| Shown::of(note).text),
-    };
-    sheet.handoff.questions.iter().map(line).collect()
-}
-
-/// Lists everybody who can be asked.
-fn people(reader: &Reader<'_>) -> Vec<Choice> {
-    let others = reader.config.people.iter().filter(|(_, person)| person.active);
-    let others = others.filter(|(id, _)| reader.person != Some(*id));
-    others.map(|(id, person)| choice(id.as_str(), &person.name)).collect()
 }
 
 fn timeline(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Entry> {

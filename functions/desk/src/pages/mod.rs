@@ -6,6 +6,7 @@
 //! load this desk's own style and script and nothing else.
 
 mod bars;
+mod conversation;
 mod dashboard;
 mod digest;
 mod fields;

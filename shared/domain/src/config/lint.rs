@@ -7,7 +7,7 @@ mod fields;
 mod messages;
 mod roster;
 
-use super::{load::Reader, model::*, types::*};
+use super::{load::Reader, model::*, nearest::among, types::*};
 use crate::{event::names, routing::Rules};
 use toml::de::DeTable;
 
@@ -73,7 +73,7 @@ impl Lint<'_, '_> {
         for (key, kind) in &self.config.types {
             let key = key.as_str();
             if !self.config.lanes.contains_key(&kind.lane) {
-                let lanes = keys(self.config.lanes.keys());
+                let lanes = keys(kind.lane.as_str(), self.config.lanes.keys());
                 let message = format!("There is no lane `{}`.", kind.lane);
                 self.report(&["types", key, "lane"], "unknown-lane", message, &lanes);
             }
@@ -146,12 +146,12 @@ impl Lint<'_, '_> {
         for (index, rule) in self.config.rules.iter().enumerate() {
             let index = index.to_string();
             if !self.config.pools.contains_key(&rule.pool) {
-                let pools = keys(self.config.pools.keys());
+                let pools = keys(rule.pool.as_str(), self.config.pools.keys());
                 let message = format!("There is no pool `{}`.", rule.pool);
                 self.report(&["rules", &index, "pool"], "unknown-pool", message, &pools);
             }
             for kind in rule.types.iter().filter(|kind| !self.config.types.contains_key(*kind)) {
-                let types = keys(self.config.types.keys());
+                let types = keys(kind.as_str(), self.config.types.keys());
                 let message = format!("There is no type `{kind}`.");
                 self.report(&["rules", &index, "types"], "unknown-type", message, &types);
             }
@@ -174,7 +174,8 @@ impl Lint<'_, '_> {
                 if !names::ALL.contains(&event) && !triggers.contains(&event) {
                     let index = index.to_string();
                     let message = format!("Nothing listens to the event `{event}`.");
-                    let help = format!("Known events: {}.", names::ALL.join(", "));
+                    let known = names::ALL.into_iter().chain(triggers.iter().copied());
+                    let help = keys(event, known);
                     let path = ["sources", key.as_str(), "events", &index, "event"];
                     self.report(&path, "unknown-event", message, &help);
                 }
@@ -185,23 +186,23 @@ impl Lint<'_, '_> {
     fn person(&mut self, path: &[&str], person: &str) {
         if !self.config.people.contains_key(person) {
             let message = format!("There is nobody called `{person}`.");
-            let people = keys(self.config.people.keys());
+            let people = keys(person, self.config.people.keys());
             self.report(path, "unknown-person", message, &people);
         }
     }
 
     fn calendar(&mut self, path: &[&str], calendar: &str) {
         if !self.config.calendars.contains_key(calendar) {
-            let calendars = keys(self.config.calendars.keys());
+            let calendars = keys(calendar, self.config.calendars.keys());
             let message = format!("There is no calendar `{calendar}`.");
             self.report(path, "unknown-calendar", message, &calendars);
         }
     }
 }
 
-fn keys<K: ToString>(names: impl Iterator<Item = K>) -> String {
-    let names: Vec<String> = names.map(|name| name.to_string()).collect();
-    format!("There are: {}.", names.join(", "))
+/// Lists the names there are, the one that was meant first.
+fn keys<K: ToString>(said: &str, names: impl Iterator<Item = K>) -> String {
+    among(said, names.map(|name| name.to_string()))
 }
 
 #[cfg(test)]

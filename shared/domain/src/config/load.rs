@@ -7,7 +7,12 @@ mod calendars;
 mod files;
 mod territories;
 
-use super::{lint::lint, model::*, territories::Territories};
+use super::{
+    lint::lint,
+    model::*,
+    nearest::{among, meant},
+    territories::Territories,
+};
 use crate::{
     calendar::Calendar,
     ids::{CalendarKey, PersonId},
@@ -129,7 +134,7 @@ impl<'a> Reader<'a> {
         let document = document.into_inner();
         for (name, value) in &document {
             if !SECTIONS.contains(&name.get_ref().as_ref()) {
-                let help = format!("The tables are {}.", SECTIONS.join(", "));
+                let help = among(name.get_ref(), SECTIONS);
                 let message = format!("There is no table `{}`.", name.get_ref());
                 self.report(name.span().start..value.span().end, "unknown-table", message, &help);
             }
@@ -297,8 +302,15 @@ fn worded(message: &str) -> (String, String) {
     let first = message.lines().next().unwrap_or_default();
     match first.split_once(": write ") {
         Some((message, way_out)) => (sentence(message), sentence(&format!("write {way_out}"))),
-        None => (sentence(message), String::new()),
+        None => (sentence(message), meant_in(first).unwrap_or_default()),
     }
+}
+
+/// Finds what a misspelt word was to be, where a message names it and then those there are.
+fn meant_in(message: &str) -> Option<String> {
+    let mut words = message.split('`').skip(1).step_by(2);
+    let said = words.next().filter(|_| message.starts_with("unknown "))?;
+    meant(said, words).map(|name| format!("Did you mean `{name}`?"))
 }
 
 /// Makes a library's message a sentence: its first line, with a capital and a full stop.

@@ -10,6 +10,7 @@ mod holidays;
 mod lint;
 mod load;
 mod model;
+pub(crate) mod nearest;
 pub(crate) mod territories;
 mod types;
 

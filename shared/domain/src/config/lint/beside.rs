@@ -2,7 +2,7 @@
 //! somebody who is nobody, a mail before a meeting that no clock knows of, pauses of no time.
 
 use super::Lint;
-use crate::config::types::*;
+use crate::config::{nearest::among, types::*};
 
 impl Lint<'_, '_> {
     /// Reports what is wrong with the tasks, overlap, mail and pauses of a type.
@@ -52,8 +52,7 @@ impl Lint<'_, '_> {
             let known = |field: &str| kind.fields.iter().any(|one| one.name == field);
             if let Some(field) = task.about.as_deref().filter(|field| !known(field)) {
                 let message = format!("`{}` names `{field}`, which is no field.", task.name);
-                let fields: Vec<&str> = kind.fields.iter().map(|one| one.name.as_str()).collect();
-                let help = format!("There are: {}.", fields.join(", "));
+                let help = among(field, kind.fields.iter().map(|one| one.name.as_str()));
                 self.report(&[&path[..], &["about"]].concat(), "unknown-field", message, &help);
             }
         }

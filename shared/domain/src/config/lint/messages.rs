@@ -18,7 +18,7 @@ impl Lint<'_, '_> {
             let path = ["messages", key.as_str()];
             if rule.types.is_empty() {
                 let message = format!("`{key}` is for no type.");
-                let types = keys(config.types.keys());
+                let types = keys("", config.types.keys());
                 self.report(&[&path[..], &["types"]].concat(), "no-types", message, &types);
             }
             if rule.text.trim().is_empty() {
@@ -28,7 +28,7 @@ impl Lint<'_, '_> {
             }
             if let Some(name) = unknown_names(rule, config).first() {
                 let message = format!("`{key}` names `{name}`, which none of its types has.");
-                let help = keys(names(rule, config).into_iter());
+                let help = keys(name, names(rule, config).into_iter());
                 self.report(&[&path[..], &["text"]].concat(), "unknown-name", message, &help);
                 continue;
             }
@@ -37,7 +37,7 @@ impl Lint<'_, '_> {
                     Some(known) => self.filled(key, rule, (kind, known)),
                     None => {
                         let message = format!("There is no type `{kind}`.");
-                        let types = keys(config.types.keys());
+                        let types = keys(kind.as_str(), config.types.keys());
                         let path = [&path[..], &["types"]].concat();
                         self.report(&path, "unknown-type", message, &types);
                     }

@@ -95,7 +95,12 @@ impl Lint<'_, '_> {
                 }
                 Otherwise::Pool(other) if !self.config.pools.contains_key(other) => {
                     let message = format!("There is no pool `{other}`.");
-                    self.report(&path, "unknown-pool", message, &keys(self.config.pools.keys()));
+                    self.report(
+                        &path,
+                        "unknown-pool",
+                        message,
+                        &keys(other.as_str(), self.config.pools.keys()),
+                    );
                 }
                 Otherwise::NextOnShift if !pool.on_shift => {
                     let message = "This pool does not ask who is on shift.".to_owned();

@@ -42,6 +42,26 @@ fn another_wrong_value_says_what_the_library_says() {
     check(zones()[0], "timezone = 5", message, "");
 }
 
+#[test]
+fn a_misspelt_name_is_asked_about() {
+    let check = |from: &str, to: &str, code: &str, help: &str| {
+        let problems = load(&changed(from, to)).unwrap_err();
+        assert_eq!(problems[0].code, code, "{problems:?}");
+        assert!(problems[0].help.starts_with(help), "{problems:?}");
+    };
+    let field = ("required = true, weight = 2", "reqired = true, weight = 2");
+    check(field.0, field.1, "wrong-value", "Did you mean `required`?");
+    check("type = \"number\"", "type = \"nubmer\"", "wrong-value", "Did you mean `number`?");
+    check(
+        "pool = \"sdr_emea\"",
+        "pool = \"sdr_eema\"",
+        "unknown-pool",
+        "Did you mean `sdr_emea`? There",
+    );
+    check("manager = \"priya\"", "manager = \"pryia\"", "unknown-person", "Did you mean `priya`?");
+    check("[lanes.meeting]", "[lane.meeting]", "unknown-table", "Did you mean `lanes`?");
+}
+
 /// The sample with one text in place of another that must be there.
 fn changed(from: &str, to: &str) -> String {
     assert!(SAMPLE.contains(from), "{from}");
