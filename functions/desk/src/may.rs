@@ -205,6 +205,6 @@ mod tests {
         handoff.stage = Stage::Completed;
         let left: Vec<_> =
             Verb::ALL.into_iter().filter(|verb| offers("amara", *verb, &handoff)).collect();
-        assert_eq!(left, [Verb::Note, Verb::Rate]);
+        assert_eq!(left, [Verb::Note, Verb::Ask, Verb::Rate]);
     }
 }
