@@ -138,8 +138,9 @@ async fn what_the_configuration_has_learned_to_read_goes_through_and_the_rest_st
     let partly = redrive(&world).await;
     let said = "2 opened, 1 settled before; not usable still: field:objectId";
     assert_eq!(partly, [("intake".to_owned(), How::Partly, said.to_owned())]);
-    world.settle().await;
+    // What was written beside the cloud is seen with its next turn.
     assert_eq!(quarantine_size(&mut world).await, 1);
+    world.settle().await;
     assert_eq!(world.store.quarantined(10).await.unwrap()[0].reason, "field:objectId");
     let opened = told(&mut world).into_iter().filter(|(_, _, kind)| kind == "handoff.opened");
     assert_eq!(opened.count(), 2);
