@@ -53,34 +53,37 @@ async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
     assert!(handoffs > 3 * count && count > 0, "{handoffs} handoffs in {count} lives");
     if count >= SEEDS.count() {
         let befell: Vec<&str> = census.kinds().collect();
-        let calm = WEATHER.iter().filter(|kind| !befell.iter().any(|one| one.contains(**kind)));
-        assert_eq!(calm.collect::<Vec<_>>(), <Vec<&&str>>::new(), "these never befell anything");
+        let rarer = RARER.iter().filter(|_| count >= MANY);
+        let calm: Vec<_> = WEATHER
+            .iter()
+            .chain(rarer)
+            .filter(|kind| !befell.iter().any(|one| one.contains(**kind)))
+            .collect();
+        assert!(calm.is_empty(), "these never befell anything: {calm:?}");
     }
 }
 
 /// What a storm of some lives does at least once.
-const WEATHER: [&str; 20] = [
+const WEATHER: [&str; 13] = [
     "Throttle",
     "Reset",
     "Error(500",
-    "LostReply",
-    "ForgottenReply",
-    "Timeout",
-    "Conflict",
     "Partial",
     "CrashBefore",
     "CrashAfter",
-    "Late",
     "Stale",
-    "tick",
     "record late",
     "batch cut",
     "batch replayed",
     "message late",
     "message twice",
     "machine cold",
-    "clock set",
 ];
+
+/// What a storm of many lives does at least once, and how many those are.
+const RARER: [&str; 7] =
+    ["LostReply", "ForgottenReply", "Timeout", "Conflict", "Late", "tick", "clock set"];
+const MANY: usize = 100;
 
 #[tokio::test]
 async fn a_seed_is_a_history() {

@@ -23,7 +23,7 @@ use askama::Template;
 use bytes::Bytes;
 use domain::{
     Package, Stage, TypeKey,
-    config::{Config, HandoffType, Mode},
+    config::{Config, FieldRule, HandoffType, Mode},
 };
 use http::{Request, Response, StatusCode};
 use std::collections::BTreeMap;
@@ -200,6 +200,8 @@ impl Desk {
             name: id.to_owned(),
             chosen: id == object,
         });
+        let asked: Vec<FieldRule> =
+            kind.fields.iter().filter(|field| !by_subject(field)).cloned().collect();
         let parts = [
             ("subject.name", "Name", "text"),
             ("subject.email", "Email", "email"),
@@ -217,11 +219,16 @@ impl Desk {
                 .unwrap_or_else(|| self.ids.token()),
             subject: parts.into_iter().map(part).collect(),
             objects: objects.into(),
-            blocks: fields::blocks(&kind.fields, &filled),
+            blocks: fields::blocks(&asked, &filled),
             saved: typed.saved.map(|at| Moment::of(at, reader.zone)),
             wrong: typed.wrong.len(),
         })
     }
+}
+
+/// Tells whether a field says what the subject says: nobody is asked twice.
+fn by_subject(field: &FieldRule) -> bool {
+    ["company", "contact", "country"].contains(&field.name.as_str())
 }
 
 fn open_type<'a>(config: &'a Config, kind: &str) -> Result<(&'a TypeKey, &'a HandoffType), Fault> {
