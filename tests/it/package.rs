@@ -126,6 +126,11 @@ async fn a_draft_is_found_again_by_whoever_saved_it_and_is_gone_when_it_is_sent(
     assert!(page.contains("03/02 looks &#60;good&#62;") && page.contains("value=\"n7\""), "{page}");
     assert!(sees(&mut world, "amara", "/new").await.contains("saved <time"));
     assert!(!sees(&mut world, "ben", "/new?type=mql").await.contains("looks"), "it is hers");
+    for unknown in ["mqll".to_owned(), "x".repeat(1_400)] {
+        let path = format!("/new?type={unknown}");
+        let (status, page, _) = answered(&mut world, "amara", &path, Request::default()).await;
+        assert!(status == 404 && page.contains("There is no such type"), "{status}: {page}");
+    }
     let sent = form.replace("&draft=yes", "");
     let (status, page, _) = posts(&mut world, "amara", "/new", &sent).await;
     assert_eq!(status, 303, "{page}");

@@ -14,7 +14,7 @@ use crate::{
 use chrono_tz::Tz;
 use domain::{
     Config, PersonId, SourceEvent, TypeKey,
-    config::Mode,
+    config::{FieldType, Mode},
     subject::{ObjectKind, Subject},
 };
 use serde_json::{Map, Value};
@@ -70,7 +70,12 @@ fn read(
     said.nothing_else("Opening a handoff").map_err(Fault::Malformed)?;
 
     let template = &config.types[&opens].fields;
-    let (fields, facts) = said::read(template, package, zone).map_err(Fault::Fields)?;
+    let (mut fields, facts) = said::read(template, package, zone).map_err(Fault::Fields)?;
+    // A box that is not ticked says nothing yet.
+    let ticks = |name: &String| {
+        template.iter().any(|field| field.name == *name && field.kind == FieldType::Tick)
+    };
+    fields.retain(|name, value| *value != Value::Bool(false) || !ticks(name));
     let Facts { score, amount, meeting_at } = facts;
     Ok(SourceEvent {
         name: "opened.by_hand".to_owned(),
@@ -177,7 +182,7 @@ mod tests {
     fn a_form_says_the_same_as_a_body() {
         let pairs = "type=meeting_set&subject.email=dana%40acme.example&subject.name=Dana\
                      &package.pain_points=cost%0D%0Aspeed&package.meeting_at=2026-02-02T10:00\
-                     &package.budget=+&nonce=x";
+                     &package.budget=+&package.prep_call=no&nonce=x";
         let by_form = from_form(&form::read(pairs), &"amara".into(), &config(), Tz::Europe__London);
         let body = json!({
             "type": "meeting_set",

@@ -80,8 +80,11 @@ pub(crate) fn read(
 /// Leaves out what is said as it is known.
 pub(crate) fn news(said: Values, package: &Package, template: &[FieldRule], zone: Tz) -> Values {
     let is_news = |name: &String, value: &Value| {
-        let Some(known) = package.values.get(name) else { return true };
         let field = template.iter().find(|field| field.name == *name);
+        let Some(known) = package.values.get(name) else {
+            // A box that nobody ever ticked says nothing.
+            return field.is_none_or(|field| field.kind != FieldType::Tick || value != "no");
+        };
         let shown = typed(&known.value, field.map_or(FieldType::Text, |field| field.kind), zone);
         let same = value.as_str().is_some_and(|text| text.replace("\r\n", "\n").trim() == shown);
         !same && *value != known.value
@@ -233,7 +236,10 @@ mod tests {
             .collect();
         assert_eq!(shown["meeting_at"], "2026-02-03T15:00");
         assert_eq!(news(shown.clone(), &package, template, ZONE), Values::new());
-        let changed = Values::from([("budget".to_owned(), "40 000".into())]);
+        let changed = [("budget", "40 000"), ("company_verified", "no")];
+        let changed: Values = changed.map(|(name, value)| (name.to_owned(), value.into())).into();
+        let never = Values::from([("prep_call".to_owned(), "no".into())]);
+        assert_eq!(news(never, &package, template, ZONE), Values::new(), "nobody ticked it");
         let said = shown.into_iter().chain(changed.clone()).collect();
         assert_eq!(news(said, &package, template, ZONE), changed);
     }

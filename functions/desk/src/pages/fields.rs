@@ -70,12 +70,7 @@ fn input(field: &FieldRule, filled: &Filled<'_>) -> Input {
     let name = format!("{PREFIX}{}", field.name);
     let known = filled.package.values.get(&field.name);
     let known = known.map(|known| said::typed(&known.value, field.kind, filled.zone));
-    // A box that is not ticked is not sent: what was typed says so for all of them.
-    let typed = match (filled.typed.get(&name), filled.typed.is_empty()) {
-        (Some(typed), _) => Some(typed.clone()),
-        (None, false) if field.kind == FieldType::Tick => Some(String::new()),
-        (None, _) => None,
-    };
+    let typed = filled.typed.get(&name).cloned();
     let value = typed.or(known).unwrap_or_default();
     let is_ticked = matches!(value.as_str(), "yes" | "on" | "true");
     let choice = |word: &String| Choice {

@@ -91,6 +91,9 @@ impl Desk {
         let Some(kind) = pairs.get("type").filter(|kind| !kind.is_empty()) else {
             return self.new_page(request, visitor, None, StatusCode::OK).await;
         };
+        // Only a type that there is becomes part of a key.
+        let active = self.configs.active(self.clock.now()).await?;
+        open_type(&active.config, kind)?;
         let draft = match &visitor.person {
             Some(person) => self.store.draft(person, kind).await?,
             None => None,

@@ -87,7 +87,7 @@ const SECTIONS: [&str; 11] = [
 /// # Errors
 /// Every problem of the file, in file order; never an empty list.
 pub fn load(text: &str) -> Result<Config, Vec<Problem>> {
-    read(text, true)
+    read(text, Some(lint))
 }
 
 /// Reads a configuration that was linted when it was stored, perhaps by an earlier version of this
@@ -96,10 +96,14 @@ pub fn load(text: &str) -> Result<Config, Vec<Problem>> {
 /// # Errors
 /// Every problem that keeps it from being read at all; never an empty list.
 pub fn load_stored(text: &str) -> Result<Config, Vec<Problem>> {
-    read(text, false)
+    read(text, None)
 }
 
-fn read(text: &str, lints: bool) -> Result<Config, Vec<Problem>> {
+/// The checks of what could be read. They are passed along, so that a function that only reads
+/// stored configurations carries none of what they need.
+type Lint = for<'a> fn(&Config, &DeTable<'a>, &mut Reader<'a>);
+
+fn read(text: &str, lints: Option<Lint>) -> Result<Config, Vec<Problem>> {
     let mut reader = Reader { text, problems: Vec::new(), lints };
     let config = reader.config();
     match config {
@@ -116,8 +120,8 @@ fn read(text: &str, lints: bool) -> Result<Config, Vec<Problem>> {
 pub(super) struct Reader<'a> {
     text: &'a str,
     problems: Vec<Problem>,
-    /// Whether it is told what could be read and yet is wrong.
-    lints: bool,
+    /// What tells of what could be read and yet is wrong; none where nobody is to be told.
+    lints: Option<Lint>,
 }
 
 impl<'a> Reader<'a> {
@@ -157,7 +161,7 @@ impl<'a> Reader<'a> {
             messages: self.optional(&document, "messages"),
             organisation: organisation?,
         };
-        if self.lints && self.problems.is_empty() {
+        if let Some(lint) = self.lints.filter(|_| self.problems.is_empty()) {
             lint(&config, &document, self);
         }
         Some(config)
@@ -281,7 +285,7 @@ impl<'a> Reader<'a> {
         message: String,
         help: &str,
     ) {
-        if (!self.lints && SOFT.contains(&code)) || self.problems.len() >= PROBLEMS_MAX {
+        if (self.lints.is_none() && SOFT.contains(&code)) || self.problems.len() >= PROBLEMS_MAX {
             return;
         }
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
