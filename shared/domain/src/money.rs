@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
-    /// Minor units: 5000000 is 50 000.00.
+    /// Minor units: 5000000 is 50 000.00 EUR, and 5 000 000 JPY.
     pub minor: i64,
     /// The ISO 4217 code, such as `EUR`.
     pub currency: String,
@@ -17,8 +17,7 @@ impl Money {
     /// Reads a decimal text as CRMs send it (`50000`, `50000.0`, `1234.56`); `None` when it is not
     /// a number.
     ///
-    /// Two decimals are kept, more are cut: CRMs send at most two for the currencies they report
-    /// here.
+    /// As many decimals are kept as the currency has, more are cut.
     pub fn from_decimal(text: &str, currency: &str) -> Option<Self> {
         let text = text.trim();
         let (sign, digits) = match text.strip_prefix('-') {
@@ -30,17 +29,30 @@ impl Money {
         if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
             return None;
         }
-        let cents = format!("{:0<2}", fraction.get(..fraction.len().min(2))?);
-        let minor = format!("{whole}{cents}").parse::<i64>().ok()?;
+        let width = decimals(currency);
+        let minor = format!("{:0<width$}", fraction.get(..fraction.len().min(width))?);
+        let minor = format!("{whole}{minor}").parse::<i64>().ok()?;
         Some(Self { minor: sign * minor, currency: currency.to_owned() })
     }
 }
 
+/// Tells how many decimals a currency has (ISO 4217).
+fn decimals(currency: &str) -> usize {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
+        | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
+}
+
 impl fmt::Display for Money {
-    /// Writes `50 000.00 EUR`.
+    /// Writes `50 000.00 EUR`, and `50 000 JPY`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let absolute = self.minor.unsigned_abs();
-        let whole = (absolute / 100).to_string();
+        let width = decimals(&self.currency);
+        let unit = [1, 10, 100, 1_000][width.min(3)];
+        let whole = (absolute / unit).to_string();
         let mut grouped = String::new();
         for (index, digit) in whole.chars().enumerate() {
             if index > 0 && (whole.len() - index).is_multiple_of(3) {
@@ -49,7 +61,11 @@ impl fmt::Display for Money {
             grouped.push(digit);
         }
         let sign = if self.minor < 0 { "-" } else { "" };
-        write!(f, "{sign}{grouped}.{:02} {}", absolute % 100, self.currency)
+        let fraction = absolute % unit;
+        match width {
+            0 => write!(f, "{sign}{grouped} {}", self.currency),
+            _ => write!(f, "{sign}{grouped}.{fraction:0width$} {}", self.currency),
+        }
     }
 }
 
@@ -65,6 +81,19 @@ mod tests {
         assert_eq!(minor("-7"), Some(-700));
         for wrong in ["", "1e9", "12,5", ".5", "99999999999999999999"] {
             assert_eq!(minor(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_currency_has_the_decimals_it_has() {
+        for (text, currency, minor, shown) in [
+            ("50000", "JPY", 50_000, "50 000 JPY"),
+            ("50000.75", "JPY", 50_000, "50 000 JPY"),
+            ("1.5", "KWD", 1_500, "1.500 KWD"),
+            ("1.5", "EUR", 150, "1.50 EUR"),
+        ] {
+            let money = Money::from_decimal(text, currency).unwrap();
+            assert_eq!((money.minor, money.to_string().as_str()), (minor, shown), "{text}");
         }
     }
 

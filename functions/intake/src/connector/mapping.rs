@@ -14,6 +14,9 @@ use domain::{
     money::Money,
 };
 
+/// What is added to the name of a property whose place another one has.
+const OTHER: &str = "_as_sent";
+
 /// What a vendor's properties mean unless the configuration says otherwise.
 pub(super) struct Vocabulary {
     /// Object (empty for any), property, target.
@@ -125,7 +128,10 @@ fn put(event: &mut SourceEvent, property: &str, target: &str, value: &Node, curr
         }
     };
     if !placed {
-        event.fields.entry(property.to_owned()).or_insert_with(|| value.to_value());
+        // Under the name of the place that another value has, it would be read as that place's.
+        let kept =
+            if property == target { format!("{property}{OTHER}") } else { property.to_owned() };
+        event.fields.entry(kept).or_insert_with(|| value.to_value());
     }
 }
 
