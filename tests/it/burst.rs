@@ -8,8 +8,8 @@ use crate::{
 use domain::{Handoff, HandoffId, PersonId, routing::TURN};
 use futures::{StreamExt, stream};
 use local::{Parts, assembly, sample::ORGANISATION};
-use router::{RouteError, Router};
-use runtime::{Clock, Configs, Ids};
+use router::{Enricher, RouteError, Router};
+use runtime::{Clock, Configs, Ids, Outside, Secrets};
 use std::collections::BTreeMap;
 use store::{Store, Used};
 use tests::faults::{Fault, faulty};
@@ -54,7 +54,10 @@ impl Burst {
         let store = environment.with_http(faulty(http, plan)).store();
         let meter = store.meter().clone();
         let plans = Configs::new(store.clone());
-        let router = Router::new(store, plans, self.clock.clone(), Ids::seeded(2));
+        let timed = (self.clock.clone(), Ids::seeded(2));
+        let known = (plans.clone(), Secrets::sample());
+        let enricher = Enricher::new(store.clone(), known, Outside::default(), timed.clone());
+        let router = Router::new(store, plans, enricher, timed);
         let route = |id: &HandoffId| {
             let (router, id) = (router.clone(), id.clone());
             async move {

@@ -148,6 +148,18 @@ fn no_role_has_a_wildcard_and_none_may_scan() {
 }
 
 #[test]
+fn whoever_looks_secrets_up_may_read_them_and_nobody_else() {
+    for (name, text) in resources(&template()) {
+        let Some(function) = name.strip_suffix("Role") else { continue };
+        let main = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+        let main = main.join(function.to_lowercase()).join("src/main.rs");
+        let Ok(main) = fs::read_to_string(main) else { continue };
+        let may = text.contains("secretsmanager:GetSecretValue");
+        assert_eq!(may, main.contains(".secrets()"), "{name}");
+    }
+}
+
+#[test]
 fn the_sweep_may_read_what_it_asks_again_for_and_the_audit_writes_its_beat_only() {
     let resources = resources(&template());
     assert!(resources["SweepRole"].contains("index/queue"));

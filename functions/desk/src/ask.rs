@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use domain::{PersonId, PoolId, money::Money, package::VALUE_BYTES_MAX};
+use domain::{PersonId, PoolId, involved::Part, money::Money, package::VALUE_BYTES_MAX};
 use serde_json::{Map, Value};
 use std::fmt::Display;
 
@@ -53,6 +53,14 @@ pub(crate) enum Deed {
     Pause(String, Option<DateTime<Utc>>),
     /// Let them go on.
     Resume,
+    /// Involve somebody, as something.
+    Involve(PersonId, Part),
+    /// Involve somebody no longer.
+    Release(PersonId),
+    /// Ask whoever was passed on how that went.
+    Survey,
+    /// Take that back.
+    WithdrawSurvey,
     /// Nobody need stand beside its owner any more.
     EndOverlap,
     /// Record the outcome and what it is worth.
@@ -144,6 +152,10 @@ fn read(verb: Verb, mut fields: Fields) -> Result<Ask, String> {
         Verb::Answer => Deed::Answer(fields.number("question")?),
         Verb::Pause => Deed::Pause(fields.needed("reason")?, fields.instant("until")?),
         Verb::Resume => Deed::Resume,
+        Verb::Involve => Deed::Involve(PersonId(fields.needed("person")?), fields.part()?),
+        Verb::Release => Deed::Release(PersonId(fields.needed("person")?)),
+        Verb::Survey => Deed::Survey,
+        Verb::WithdrawSurvey => Deed::WithdrawSurvey,
         Verb::EndOverlap => Deed::EndOverlap,
         Verb::Reassign => {
             note = fields.text("reason")?.or(note);
@@ -250,6 +262,13 @@ impl Fields {
             Some(Value::Object(package)) => Ok(package.into_iter().collect()),
             Some(_) => Err("`package` must be an object: fields and their values.".to_owned()),
         }
+    }
+
+    /// Takes what somebody is involved as: a receiver, unless it says otherwise.
+    fn part(&mut self) -> Result<Part, String> {
+        let said = self.text("as")?;
+        let part = said.as_deref().map_or(Some(Part::Receiver), Part::of);
+        part.ok_or_else(|| "`as` must be `receiver` or `sponsor`.".to_owned())
     }
 
     fn receiver(&mut self) -> Result<Deed, String> {

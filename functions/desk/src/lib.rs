@@ -25,6 +25,7 @@ mod route;
 mod row;
 mod said;
 mod sheet;
+mod survey;
 #[cfg(test)]
 mod testing;
 mod verb;
@@ -38,7 +39,7 @@ use bytes::Bytes;
 use fault::Fault;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use route::Route;
-use runtime::{Clock, Configs, Ids, web};
+use runtime::{Clock, Configs, Ids, Secrets, web};
 use settle::Settler;
 use store::Store;
 
@@ -60,6 +61,7 @@ const TRY_AGAIN_SECONDS: u32 = 2;
 pub struct Desk {
     store: Store,
     configs: Configs,
+    secrets: Secrets,
     clock: Clock,
     ids: Ids,
     settler: Settler,
@@ -68,9 +70,14 @@ pub struct Desk {
 
 impl Desk {
     /// Makes a desk of its parts.
-    pub fn new(store: Store, configs: Configs, clock: Clock, ids: Ids, access: Access) -> Self {
+    pub fn new(
+        store: Store,
+        (configs, secrets): (Configs, Secrets),
+        (clock, ids): (Clock, Ids),
+        access: Access,
+    ) -> Self {
         let settler = Settler::new(store.clone(), configs.clone(), clock.clone(), ids.clone());
-        Self { store, configs, clock, ids, settler, access }
+        Self { store, configs, secrets, clock, ids, settler, access }
     }
 
     /// Answers one request.
@@ -94,6 +101,10 @@ impl Desk {
         if let Ok(Route::Style | Route::Script) = route {
             return Ok(pages::asset(matches!(route, Ok(Route::Style))));
         }
+        if let Ok(Route::Survey(token)) = &route {
+            // Whoever holds the link is nobody of the organisation.
+            return self.page_survey(request, token).await;
+        }
         let visitor = self.access.visitor(headers)?;
         let route = route?;
         if request.method() == Method::POST {
@@ -108,6 +119,7 @@ impl Desk {
         let accept = headers.get(header::ACCEPT).and_then(|types| types.to_str().ok());
         match &route {
             Route::Style | Route::Script => Ok(pages::asset(route == Route::Style)),
+            Route::Survey(token) => self.page_survey(request, token).await,
             Route::Queue => self.page_queue(request, &pairs, &visitor).await,
             Route::Handoff(id) => self.page_handoff(request, id, &visitor).await,
             Route::Hold(id) => self.hold(id).await,
@@ -135,7 +147,7 @@ impl Desk {
     }
 
     /// Lets a request act only if it is from here and of a size.
-    async fn admit(&self, request: &Request<Bytes>) -> Result<(), Fault> {
+    pub(crate) async fn admit(&self, request: &Request<Bytes>) -> Result<(), Fault> {
         if request.body().len() > BODY_BYTES_MAX {
             return Err(Fault::TooLarge(BODY_BYTES_MAX));
         }

@@ -8,11 +8,12 @@ use runtime::{Clock, Configs, Environment, Ids, environment::desk_tokens, teleme
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::in_lambda();
-    let store = Environment::read()?.store();
+    let environment = Environment::read()?;
+    let (store, secrets) = (environment.store(), environment.secrets());
     let tokens = desk_tokens().into_iter().map(|(hash, person)| (hash, person.into()));
     let access = Access::tokens(tokens.collect());
-    let configs = Configs::new(store.clone());
-    let desk = Desk::new(store, configs, Clock::system(), Ids::random(), access);
+    let configs = (Configs::new(store.clone()), secrets);
+    let desk = Desk::new(store, configs, (Clock::system(), Ids::random()), access);
     run(service_fn(|request: Request| async {
         let answer = desk.handle(request.map(|body| Bytes::copy_from_slice(&body))).await;
         Ok::<_, Error>(answer.map(|body| Body::from(body.to_vec())))

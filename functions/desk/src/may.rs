@@ -7,7 +7,7 @@
 //! everybody of the organisation, and recorded.
 
 use crate::{fault::Fault, verb::Verb};
-use domain::{Config, Handoff, PersonId};
+use domain::{Config, Handoff, PersonId, Stage, milestone::Milestone, survey::Survey};
 
 /// Tells whether a person may do this to a handoff.
 ///
@@ -57,9 +57,27 @@ pub(crate) fn is_offered(
         Verb::Resume => is_paused,
         Verb::EndOverlap => handoff.overlap.is_some(),
         Verb::Answer => !handoff.questions.is_empty(),
+        Verb::Survey => {
+            let answered = handoff.survey.as_ref().is_some_and(|survey| survey.score.is_some());
+            let passed_on = handoff.owner.is_some() && handoff.outcome.is_none();
+            !answered && passed_on && kind.is_some_and(|kind| kind.survey.is_some())
+        }
+        Verb::WithdrawSurvey => {
+            let open = |survey: &Survey| survey.score.is_none() && !survey.withdrawn;
+            handoff.survey.as_ref().is_some_and(open)
+        }
+        Verb::Release => !handoff.involved.is_empty(),
         _ => true,
     };
-    theirs && makes_sense && verb.fits(handoff.stage) && may(person, verb, handoff, config).is_ok()
+    let proves = verb == Verb::Complete && waits_to_prove(handoff);
+    let fits = proves || verb.fits(handoff.stage);
+    theirs && makes_sense && fits && may(person, verb, handoff, config).is_ok()
+}
+
+/// Tells whether a handoff that has ended still waits for an outcome.
+pub(crate) fn waits_to_prove(handoff: &Handoff) -> bool {
+    let open = |one: &Milestone| one.outcome.is_none();
+    handoff.stage == Stage::Completed && handoff.milestones.iter().any(open)
 }
 
 /// Tells whether somebody is of the organisation and takes part.

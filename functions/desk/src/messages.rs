@@ -32,16 +32,27 @@ pub(crate) struct Message {
     pub(crate) wrong: Option<String>,
 }
 
-/// Fills in the messages of a handoff's type; times are in a zone.
-pub(crate) fn messages(sheet: &Sheet, config: &Config, zone: Tz) -> Vec<Message> {
+/// Fills in the messages of a handoff's type; times are in a zone, and a survey has its link.
+pub(crate) fn messages(
+    sheet: &Sheet,
+    config: &Config,
+    zone: Tz,
+    link: Option<&str>,
+) -> Vec<Message> {
     let theirs =
         config.messages.iter().filter(|(_, rule)| rule.types.contains(&sheet.handoff.kind));
-    theirs.map(|(id, rule)| message(id, rule, sheet, config, zone)).collect()
+    theirs.map(|(id, rule)| message((id, rule), sheet, config, zone, link)).collect()
 }
 
-fn message(id: &str, rule: &MessageRule, sheet: &Sheet, config: &Config, zone: Tz) -> Message {
+fn message(
+    (id, rule): (&str, &MessageRule),
+    sheet: &Sheet,
+    config: &Config,
+    zone: Tz,
+    survey_link: Option<&str>,
+) -> Message {
     let (handoff, template) = (&sheet.handoff, sheet.template());
-    let known = Known { handoff, package: &sheet.package, template, config, zone };
+    let known = Known { handoff, package: &sheet.package, template, config, zone, survey_link };
     let (filled, wrong) = match fill(rule, known) {
         Ok(filled) => (Some(filled), None),
         Err(why) => (None, Some(format!("It cannot be filled in: {why}."))),
@@ -65,7 +76,8 @@ impl Desk {
     ) -> Result<Response<bytes::Bytes>, Fault> {
         let sheet = self.sheet(id).await?;
         let config = &sheet.active.config;
-        let all = messages(&sheet, config, config.organisation.timezone);
+        let link = self.survey_link(&sheet.handoff, config).await.ok().flatten();
+        let all = messages(&sheet, config, config.organisation.timezone, link.as_deref());
         let shown = |one: Message| {
             json!({
                 "id": one.id, "name": one.name, "by": one.by, "channel": one.channel,

@@ -151,6 +151,10 @@ impl Situation<'_> {
                 Command::Pause { by, reason: reason.clone(), until: *until }
             }
             Deed::Resume => Command::Resume { by },
+            Deed::Involve(who, part) => Command::Involve { by, who: who.clone(), part: *part },
+            Deed::Release(who) => Command::Release { by, who: who.clone() },
+            Deed::Survey => Command::AskSurvey,
+            Deed::WithdrawSurvey => Command::WithdrawSurvey { by },
             Deed::EndOverlap => Command::EndOverlap { by },
             Deed::Complete(outcome, value) => {
                 Command::Complete { outcome: outcome.clone(), value: value.clone(), at: self.now }

@@ -28,6 +28,8 @@ pub(crate) enum Route {
     New,
     /// What that form says.
     Open,
+    /// What somebody who was passed on is asked, by the link's token.
+    Survey(String),
     /// The page of the people.
     People,
     /// Its form by which somebody is away.
@@ -93,6 +95,7 @@ fn reads(segments: &[&str]) -> Option<Route> {
         ["handoffs", id] => Route::Handoff(id.into()),
         ["handoffs", id, "hold.ics"] => Route::Hold(id.into()),
         ["new"] => Route::New,
+        ["survey", token] => Route::Survey(token.to_owned()),
         ["people"] => Route::People,
         ["people", "reassign"] => Route::Reassign,
         ["dashboard"] => Route::Dashboard,
@@ -116,6 +119,7 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
     Some(match *segments {
         ["person"] => Ok(Route::Person),
         ["new"] => Ok(Route::Open),
+        ["survey", token] => Ok(Route::Survey(token.to_owned())),
         ["people", "absence"] => Ok(Route::Absence),
         ["people", "reassign"] => Ok(Route::Reassign),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),

@@ -46,6 +46,14 @@ impl Sheet {
         self.package.completeness(self.template(), self.handoff.stage)
     }
 
+    /// Reads the score its package had when it was handed over.
+    pub(crate) fn completeness_then(&self) -> Option<u8> {
+        self.history.first()?.changes.iter().find_map(|change| match change {
+            Change::Opened { handoff } => Some(handoff.completeness),
+            _ => None,
+        })
+    }
+
     /// Finds its type, as it opened with it.
     pub(crate) fn kind(&self) -> Option<&HandoffType> {
         let key = &self.handoff.kind;

@@ -28,6 +28,14 @@ pub(crate) enum Verb {
     Pause,
     /// They go on.
     Resume,
+    /// Somebody is involved besides its owner.
+    Involve,
+    /// Somebody is involved no longer.
+    Release,
+    /// Whoever was passed on is to be asked how that went.
+    Survey,
+    /// They need not be.
+    WithdrawSurvey,
     /// Nobody need stand beside its owner any more.
     EndOverlap,
     /// Its outcome is known.
@@ -42,7 +50,7 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Every verb, in the order a page offers them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Accept,
         Self::Touch,
         Self::Resume,
@@ -56,6 +64,10 @@ impl Verb {
         Self::Ask,
         Self::Answer,
         Self::Rate,
+        Self::Survey,
+        Self::WithdrawSurvey,
+        Self::Involve,
+        Self::Release,
         Self::Pause,
         Self::EndOverlap,
         Self::Cancel,
@@ -80,6 +92,10 @@ impl Verb {
             Self::Reassign => "reassign",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Involve => "involve",
+            Self::Release => "release",
+            Self::Survey => "survey",
+            Self::WithdrawSurvey => "withdraw_survey",
             Self::EndOverlap => "end_overlap",
             Self::Complete => "complete",
             Self::Recycle => "recycle",
@@ -95,8 +111,9 @@ impl Verb {
             Self::Reject => Move::Reject,
             Self::Resubmit => Move::Resubmit,
             Self::Touch => Move::Touch,
-            Self::Supply => Move::Record,
+            Self::Supply | Self::Involve | Self::Release => Move::Record,
             Self::Note | Self::Ask | Self::Answer => Move::Note,
+            Self::Survey | Self::WithdrawSurvey => Move::Note,
             Self::Reassign => Move::RequestRouting,
             Self::Pause => Move::Pause,
             Self::Resume | Self::EndOverlap => Move::Resume,

@@ -3,12 +3,12 @@
 //! People read names and times in their own zone; nothing personal is said, because nothing
 //! personal is in a change.
 
-use crate::moment;
+use crate::{moment, survey::PROSPECT};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{
     Actor, Change, Commit, Config, PersonId, PoolId, TypeKey, beside::Task, change::Response,
-    config::Act, handoff::Flag,
+    config::Act, handoff::Flag, milestone::Milestone, survey::word,
 };
 
 /// What sentences are said with: names from the configuration, times in a zone.
@@ -47,6 +47,7 @@ impl Words<'_> {
     pub(crate) fn actor(&self, actor: &Actor) -> String {
         match actor {
             Actor::Person(person) => self.person(person),
+            Actor::Source(source) if source.as_str() == PROSPECT => "who was passed on".to_owned(),
             Actor::Source(source) => format!("source {source}"),
             Actor::Router => "the router".to_owned(),
             Actor::Sweep => "the clock".to_owned(),
@@ -155,6 +156,20 @@ impl Words<'_> {
                 let complete = if *complete { "complete" } else { "incomplete" };
                 format!("Rated {score} of 5; the information was {complete}.")
             }
+            Change::SurveyAsked { .. }
+            | Change::SurveyWithdrawn { .. }
+            | Change::SurveyAnswered { .. } => self.surveyed(change),
+            Change::MilestonesBegun { .. }
+            | Change::MilestoneAsked { .. }
+            | Change::MilestoneKnown { .. }
+            | Change::MilestoneMissed { .. } => self.milestone(change),
+            Change::Involved { who, part, by } => {
+                format!("{} involved {} as {part}.", self.person(by), self.person(who))
+            }
+            Change::Released { who, by } => {
+                format!("{} is involved no longer ({}).", self.person(who), self.person(by))
+            }
+            Change::ReadBack => "The rest was read back from the source.".to_owned(),
             Change::Flagged { flag } => flagged(*flag).to_owned(),
             Change::Paused { .. } | Change::Resumed { .. } => self.waited(change),
             Change::CadenceStarted { .. }
@@ -172,6 +187,43 @@ impl Words<'_> {
             Change::MovedJourney { .. } => {
                 "Two journeys turned out to be one; this handoff moved to the older.".to_owned()
             }
+        }
+    }
+
+    fn surveyed(&self, change: &Change) -> String {
+        match change {
+            Change::SurveyAsked { until, .. } => {
+                format!("A survey link was made, good until {}.", self.time(*until))
+            }
+            Change::SurveyWithdrawn { by, .. } => {
+                format!("{} took the survey link back.", self.person(by))
+            }
+            Change::SurveyAnswered { score, .. } => {
+                format!("Asked how they were passed on, they answered “{}”.", word(*score))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn milestone(&self, change: &Change) -> String {
+        match change {
+            Change::MilestonesBegun { milestones } => {
+                let each = |one: &Milestone| {
+                    format!("{} is asked for {}.", spoken(&one.name), self.time(one.at))
+                };
+                milestones.iter().map(each).collect::<Vec<_>>().join(" ")
+            }
+            Change::MilestoneAsked { milestone, due_at, told } => {
+                let (who, by) = (self.people(told), self.time(*due_at));
+                format!("{who} was asked about the {}, by {by}.", spoken(milestone))
+            }
+            Change::MilestoneKnown { milestone, outcome, at, .. } => {
+                format!("{}: {} ({}).", spoken(milestone), spoken(outcome), self.time(*at))
+            }
+            Change::MilestoneMissed { milestone, .. } => {
+                format!("Nobody said in time how the {} turned out.", spoken(milestone))
+            }
+            _ => String::new(),
         }
     }
 

@@ -60,6 +60,7 @@ mod tests {
                 owner_before: None,
                 owner: None,
                 beside: None,
+                involved: Vec::new(),
                 from: "marketing".into(),
                 sender: None,
                 source: "generic".into(),

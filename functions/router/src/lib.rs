@@ -5,7 +5,12 @@
 //! chosen, the rep's open count and the pool's rotation move in one transaction; a lost race is
 //! decided again on the new truth. When nobody can take it that is recorded, with why, and the
 //! pool's manager is told; the request stands, and the sweep brings it back, or sooner a place that
-//! becomes free: whoever waits longest for their clock is asked for then.
+//! becomes free: whoever waits longest for their clock is asked for then. Of those that have just
+//! opened other systems are asked first what they know, for two seconds at most.
+
+mod enrich;
+
+pub use enrich::Enricher;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
@@ -27,6 +32,7 @@ const TRIES: usize = 30;
 pub struct Router {
     store: Store,
     configs: Configs,
+    enricher: Enricher,
     clock: Clock,
     ids: Ids,
 }
@@ -61,6 +67,9 @@ struct Seen {
     handoffs: BTreeMap<HandoffId, (Stored<Handoff>, Stored<Package>)>,
     forecast: Forecast,
 }
+
+/// The event by which a handoff comes to be.
+const OPENED: &str = "handoff.opened";
 
 /// The events by which a rep has a place more than before.
 pub const FREES_A_PLACE: [&str; 5] = [
@@ -126,8 +135,13 @@ fn read(message: &SqsMessage) -> Result<Event, serde_json::Error> {
 
 impl Router {
     /// Makes a router of its parts.
-    pub fn new(store: Store, configs: Configs, clock: Clock, ids: Ids) -> Self {
-        Self { store, configs, clock, ids }
+    pub fn new(
+        store: Store,
+        configs: Configs,
+        enricher: Enricher,
+        (clock, ids): (Clock, Ids),
+    ) -> Self {
+        Self { store, configs, enricher, clock, ids }
     }
 
     /// Routes a batch of the queue's messages; those that failed come back.
@@ -141,6 +155,11 @@ impl Router {
             .iter()
             .filter_map(|(event, _)| Some(event.as_ref().ok()?.detail.handoff.clone()));
         let mut seen = Box::pin(self.look(ids.collect())).await;
+        let opened = asking.iter().filter_map(|(event, _)| event.as_ref().ok());
+        let opened = opened.filter(|event| event.kind == OPENED);
+        let opened: BTreeSet<HandoffId> =
+            opened.map(|event| event.detail.handoff.clone()).collect();
+        Box::pin(self.enrich(&opened, &mut seen)).await;
         for (event, message) in asking {
             // Boxed: the future of a whole routing is deep, and it is one allocation a message.
             if let Err(error) = Box::pin(self.take(event, &mut seen)).await {
@@ -163,6 +182,25 @@ impl Router {
         let read = self.store.handoffs(&ids).await.unwrap_or_default();
         let handoffs = read.into_iter().map(|read| (read.0.id.clone(), read)).collect();
         Seen { handoffs, forecast: Forecast::default() }
+    }
+
+    /// Learns what other systems know of those that have just opened; what changed by it is read
+    /// again.
+    async fn enrich(&self, opened: &BTreeSet<HandoffId>, seen: &mut Seen) {
+        let Ok(active) = self.configs.active(self.clock.now()).await else { return };
+        if active.config.enrichments.is_empty() {
+            return;
+        }
+        let of_these = |id: &HandoffId| opened.contains(id);
+        let read: BTreeMap<_, _> = seen
+            .handoffs
+            .iter()
+            .filter(|(id, _)| of_these(id))
+            .map(|(id, read)| (id.clone(), read.clone()))
+            .collect();
+        for id in self.enricher.enrich(&read, &active.config).await {
+            seen.handoffs.remove(&id);
+        }
     }
 
     async fn take(

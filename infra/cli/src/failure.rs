@@ -104,6 +104,9 @@ pub enum Failure {
     /// The table has no configuration to compare with.
     #[error("This table has no configuration yet: there is no past to replay.")]
     NoPast,
+    /// There is no data to look at.
+    #[error("There is nothing at `{}`: name the --data directory of a system that ran.", .0.display())]
+    NoData(PathBuf),
     /// A stretch of time is none.
     #[error("The time ends before it begins: give --since an earlier time than --until.")]
     NoStretch,

@@ -18,6 +18,7 @@ pub mod push;
 pub mod redrive;
 pub mod replay;
 pub mod route;
+pub mod schema;
 pub mod table;
 mod times;
 pub mod up;
@@ -47,6 +48,8 @@ pub enum Command {
     Demo(demo::Options),
     /// Lints a configuration: every problem at once
     Check(check::Options),
+    /// Prints the JSON Schema of a configuration, for editors
+    Schema,
     /// Says when every clock of a handoff falls due, and each step of its ladder
     Due(due::Options),
     /// Says who would get a lead now, and why

@@ -3,7 +3,7 @@
 use clap::Parser;
 use cli::{
     Arguments, Command, absence, audit, check, completions, demo, due, push, redrive, replay,
-    route, up,
+    route, schema, up,
 };
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Up(options) => up::run(options),
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Schema => schema::run(),
         Command::Due(options) => due::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Push(options) => push::run(&options),

@@ -1,9 +1,10 @@
 //! `handoff push FILE`: stores a configuration as the next version and shows what changes by it.
 //!
 //! A version is never changed once it is stored: handoffs that are open keep the clocks they opened
-//! with. Functions look for a new version every half minute.
+//! with. Functions look for a new version every half minute. With `--preview` nothing is stored:
+//! besides the difference it says what the new one would have made of the last thirty days.
 
-use crate::{Failure, organisation::Organisation, output, table::Place};
+use crate::{Failure, organisation::Organisation, output, replay, table::Place};
 use clap::Args;
 use domain::AttemptId;
 use local::assembly::SetupError;
@@ -24,7 +25,7 @@ pub struct Options {
     /// Where it is stored
     #[command(flatten)]
     pub place: Place,
-    /// Show what would change, and store nothing
+    /// Show what would change, also of the last thirty days, and store nothing
     #[arg(long)]
     pub preview: bool,
     /// Print one JSON document
@@ -45,6 +46,10 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 async fn push(options: &Options, organisation: &Organisation) -> Result<(), Failure> {
     let clock = Clock::system();
+    if let Some(data) = options.place.data.as_ref().filter(|data| options.preview && !data.exists())
+    {
+        return Err(Failure::NoData(data.clone()));
+    }
     let table = options.place.open(&clock)?;
     let was = table.active().await?;
     let old = was.as_ref().map_or("", |was| was.text.as_str());
@@ -62,18 +67,32 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
         }
         false => after,
     };
+    let late = match &was {
+        Some(was) if options.preview => {
+            Some(replay::of_late(&table.store, was, &organisation.config, clock.now()).await?)
+        }
+        _ => None,
+    };
     let diff = TextDiff::from_lines(old, &organisation.text);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
     let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
     if options.json {
         return output::document(&json!({
             "version": version, "was": after, "stored": stores, "added": added, "removed": removed,
+            "recent": late.as_ref().map(replay::Told::document),
         }));
     }
     if was.is_some() {
         output::say(&diff.unified_diff().context_radius(CONTEXT_LINES).to_string())?;
     }
-    output::say(&said(version, after, stores, (added, removed)))
+    output::say(&said(version, after, stores, (added, removed)))?;
+    match late {
+        Some(late) if late.is_empty() => {
+            output::say("Nothing was handed over in the last thirty days to try it on.\n")
+        }
+        Some(late) => output::say(&format!("\nThe last thirty days: {}", late.text())),
+        None => Ok(()),
+    }
 }
 
 fn said(

@@ -20,7 +20,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use store::{Store, StoreError};
+use store::{Store, StoreError, StoredConfig};
 
 /// How many days are replayed unless it is said.
 const DAYS: u64 = 30;
@@ -72,13 +72,33 @@ async fn replayed<'a>(options: &Options, other: &'a Config) -> Result<Told<'a>, 
     }
     let table = options.place.open(&clock)?;
     let stored = table.active().await?.ok_or(Failure::NoPast)?;
+    compared(&table.store, &stored, other, (since, until)).await
+}
+
+/// Replays the last thirty days by the configuration that is stored and by another.
+pub(crate) async fn of_late<'a>(
+    store: &Store,
+    stored: &StoredConfig,
+    other: &'a Config,
+    now: DateTime<Utc>,
+) -> Result<Told<'a>, Failure> {
+    let since = now.checked_sub_days(Days::new(DAYS)).unwrap_or(now);
+    compared(store, stored, other, (since, now)).await
+}
+
+async fn compared<'a>(
+    store: &Store,
+    stored: &StoredConfig,
+    other: &'a Config,
+    stretch: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Told<'a>, Failure> {
     let active = configuration::load_stored(&stored.text).map_err(SetupError::Config)?;
     let active = Config { version: stored.version, ..active };
-    let past = past(&table.store, (since, until)).await.map_err(SetupError::from)?;
+    let past = past(store, stretch).await.map_err(SetupError::from)?;
     let through = |config: &Config| replay(&past, config, &Rules::compile(config));
     let (before, after) = (through(&active), through(other));
     let comparison = compare(&past, (&active, &before), (other, &after));
-    Ok(Told { comparison, active, other, stretch: (since, until) })
+    Ok(Told { comparison, active, other, stretch })
 }
 
 /// Reads what opened in a stretch of time, day by day.
@@ -139,7 +159,7 @@ impl Progress {
 }
 
 /// What is told of a replay.
-struct Told<'a> {
+pub(crate) struct Told<'a> {
     comparison: Comparison,
     active: Config,
     other: &'a Config,
@@ -147,8 +167,8 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    fn document(&self) -> Value {
-        let Comparison { handoffs, moved, loads, unrouted, waited, missed, apart } =
+    pub(crate) fn document(&self) -> Value {
+        let Comparison { handoffs, moved, loads, unrouted, waited, missed, apart, complete } =
             &self.comparison;
         let moved = moved
             .iter()
@@ -162,6 +182,9 @@ impl Told<'_> {
         let apart = apart.iter().map(|(pool, (before, after))| {
             json!({ "pool": pool, "turns_apart_before": before, "turns_apart_after": after })
         });
+        let complete = complete.iter().map(|(kind, (before, after))| {
+            json!({ "type": kind, "percent_before": before, "percent_after": after })
+        });
         json!({
             "since": self.stretch.0, "until": self.stretch.1, "handoffs": handoffs,
             "config_version": self.active.version,
@@ -171,11 +194,12 @@ impl Told<'_> {
             "waited": { "before": waited.0, "after": waited.1 },
             "missed_expected": { "before": missed.0, "after": missed.1 },
             "fairness": apart.collect::<Vec<_>>(),
+            "complete": complete.collect::<Vec<_>>(),
         })
     }
 
-    fn text(&self) -> String {
-        let Comparison { handoffs, moved, loads, unrouted, waited, missed, apart } =
+    pub(crate) fn text(&self) -> String {
+        let Comparison { handoffs, moved, loads, unrouted, waited, missed, apart, complete } =
             &self.comparison;
         let version = self.active.version;
         let count: usize = moved.values().sum();
@@ -213,10 +237,18 @@ impl Told<'_> {
             text +=
                 &format!("Shares in {name} are at most {before:.1} → {after:.1} turns apart.\n");
         }
+        for (kind, (before, after)) in complete.iter().filter(|(_, (one, two))| one != two) {
+            text += &format!("Packages of {kind} are {before} % → {after} % complete.\n");
+        }
         for (word, reasons) in [("active", &unrouted.0), ("other", &unrouted.1)] {
             text += &without(word, reasons);
         }
         text
+    }
+
+    /// Tells whether there was nothing to replay.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.comparison.handoffs == 0
     }
 
     fn name_of(&self, rep: Option<&PersonId>) -> String {

@@ -188,7 +188,12 @@ fn a_pushed_configuration_is_stored_once_and_shown_as_a_difference_and_up_runs_i
     fs::write(&file, &other).expect("a file");
     let preview = said(&["push", &name, "--data", &path, "--preview"]);
     assert!(preview.contains("-name = \"Northwind Analytics\""), "{preview}");
-    assert!(preview.ends_with("+1 -1 lines. Nothing was stored.\n"), "{preview}");
+    assert!(preview.contains("+1 -1 lines. Nothing was stored.\n"), "{preview}");
+    assert!(preview.ends_with("Nothing was handed over in the last thirty days to try it on.\n"));
+    let elsewhere = data.join("nowhere");
+    let nowhere = elsewhere.to_string_lossy().into_owned();
+    refuses(&["push", &name, "--data", &nowhere, "--preview"], "There is nothing at");
+    assert!(!elsewhere.exists(), "a preview makes nothing");
     let pushed = said(&push);
     assert!(pushed.ends_with("Stored as version 2 after 1: +1 -1 lines.\n"));
     // The system runs what was pushed, not the sample.

@@ -12,8 +12,8 @@ use domain::{AttemptId, Config, config};
 use intake::Intake;
 use metrics::Metrics;
 use relay::Relay;
-use router::Router;
-use runtime::{Clock, Configs, Environment, Ids, Secrets};
+use router::{Enricher, Router};
+use runtime::{Clock, Configs, Environment, Ids, Outside, Secrets};
 use serde_json::json;
 use store::{Meter, Store, StoreError, StoredConfig, create_table};
 use sweep::Sweep;
@@ -119,7 +119,9 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
     let timed = || (clock.clone(), ids.clone());
 
     let intake = Intake::new(store.clone(), configs(), Secrets::sample(), timed(), abreast);
-    let router = Router::new(store.clone(), configs(), clock.clone(), ids.clone());
+    let known = (configs(), Secrets::sample());
+    let enricher = Enricher::new(store.clone(), known, Outside::default(), timed());
+    let router = Router::new(store.clone(), configs(), enricher, timed());
     let outward = (environment.bus(), environment.topic());
     let relay = Relay::new(store.clone(), configs(), outward, clock.clone());
     let metrics = Metrics::new(counting, clock.clone(), ids.clone());
@@ -131,7 +133,7 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
     let audit = Audit::new(environment.store(), configs(), clock.clone());
     let mails = environment.topic();
     let access = Access::picker();
-    let desk = Desk::new(store.clone(), configs(), clock.clone(), ids.clone(), access);
+    let desk = Desk::new(store.clone(), (configs(), Secrets::sample()), timed(), access);
 
     let hooks = intake.clone();
     let functions = Functions {

@@ -4,12 +4,16 @@
 //! A consumer works from the commit row alone, so a change that replaces something already counted
 //! carries what was counted before (`was`), whole.
 
+mod event;
+
 use crate::{
     beside::{Brief, Overlap, Task},
     clock::{Clock, Credit},
     config::Act,
     handoff::{Flag, Handoff, Routing},
     ids::{JourneyId, PersonId, PoolId, TypeKey},
+    involved::Part,
+    milestone::Milestone,
     money::Money,
     pause::Pause,
     question::Question,
@@ -275,6 +279,82 @@ pub enum Change {
         /// Whether the information was complete.
         complete: bool,
     },
+    /// The person who was passed on may say how that went.
+    SurveyAsked {
+        /// Which survey of the handoff.
+        n: u32,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// They need not any more.
+    SurveyWithdrawn {
+        /// Which.
+        n: u32,
+        /// Who took it back.
+        by: PersonId,
+    },
+    /// They said it; the comment is in the commit's erasable part.
+    SurveyAnswered {
+        /// Which.
+        n: u32,
+        /// One to five.
+        score: u8,
+    },
+    /// It ended well, and has something to prove later.
+    MilestonesBegun {
+        /// What, and by when.
+        milestones: Vec<Milestone>,
+    },
+    /// Somebody is asked what a milestone came to.
+    MilestoneAsked {
+        /// Which.
+        milestone: String,
+        /// By when it is to be said.
+        due_at: DateTime<Utc>,
+        /// Who is asked.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<PersonId>,
+    },
+    /// What a milestone came to is known.
+    MilestoneKnown {
+        /// Which.
+        milestone: String,
+        /// The outcome, from its list.
+        outcome: String,
+        /// Whether it counts as success.
+        success: bool,
+        /// When it was so.
+        at: DateTime<Utc>,
+    },
+    /// Nobody said in time what a milestone came to.
+    MilestoneMissed {
+        /// Which.
+        milestone: String,
+        /// By when it was to be said.
+        due_at: DateTime<Utc>,
+        /// Who hears of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<PersonId>,
+    },
+    /// Somebody is involved besides its owner.
+    Involved {
+        /// Who.
+        who: PersonId,
+        /// As what.
+        #[serde(rename = "as")]
+        part: Part,
+        /// Who says so.
+        by: PersonId,
+    },
+    /// Somebody is involved no longer.
+    Released {
+        /// Who.
+        who: PersonId,
+        /// Who says so.
+        by: PersonId,
+    },
+    /// What came thin was read back: the flag that says so is taken off.
+    ReadBack,
     /// People should know something about it.
     Flagged {
         /// What.
@@ -370,52 +450,4 @@ pub enum Change {
         /// What it claims now.
         claim: String,
     },
-}
-
-impl Change {
-    /// Names the event it becomes on the bus; `None` for what only the history keeps.
-    pub fn event(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Opened { .. } => "handoff.opened",
-            Self::Joined { .. } | Self::Upgraded { .. } => "handoff.joined",
-            Self::Assigned { before: None, .. } => "handoff.assigned",
-            Self::Assigned { .. } => "handoff.reassigned",
-            Self::Unrouted { again: false, .. } => "handoff.unrouted",
-            Self::RoutingRequested { .. } => "handoff.routing_requested",
-            Self::Accepted { .. } => "handoff.accepted",
-            Self::Touched { .. } => "handoff.touched",
-            Self::Breached { .. } => "handoff.breached",
-            Self::Stepped { act: Act::Remind, .. } => "handoff.reminded",
-            Self::Stepped { act: Act::Tell | Act::Escalate, .. } => "handoff.escalated",
-            Self::Returned { .. } => "handoff.returned",
-            Self::Resubmitted { .. } => "handoff.resubmitted",
-            Self::Completed { .. } => "handoff.completed",
-            Self::Recycled { .. } => "handoff.recycled",
-            Self::Cancelled { .. } => "handoff.cancelled",
-            Self::Noted => "handoff.noted",
-            Self::Asked { .. } => "handoff.asked",
-            Self::Answered { .. } => "handoff.answered",
-            Self::Rated { .. } => "handoff.rated",
-            Self::Paused { .. } => "handoff.paused",
-            Self::Resumed { .. } => "handoff.resumed",
-            Self::TaskMissed { .. } => "handoff.task_missed",
-            Self::Briefed { .. } => "handoff.briefed",
-            Self::Updated { .. }
-            | Self::Mentioned { .. }
-            | Self::CadenceStarted { .. }
-            | Self::CadenceEnded { .. }
-            | Self::TaskDone { .. }
-            | Self::TaskExcused { .. }
-            | Self::Rescheduled { .. }
-            | Self::OverlapEnded { .. }
-            | Self::Unrouted { .. }
-            | Self::ClockMoved { .. }
-            | Self::Engaged
-            | Self::ClockMet { .. }
-            | Self::Stepped { .. }
-            | Self::StepPassed { .. }
-            | Self::Flagged { .. }
-            | Self::MovedJourney { .. } => return None,
-        })
-    }
 }

@@ -9,6 +9,7 @@ use crate::{
     config::Mode,
     handoff::Handoff,
     ids::{AttemptId, HandoffId, PersonId, PoolId, SourceKey, TypeKey},
+    involved::Involved,
     money::Money,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -62,6 +63,9 @@ pub struct About {
     /// Who stays beside its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<PersonId>,
+    /// Who is involved besides its owner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub involved: Vec<Involved>,
     /// The transferring team.
     pub from: String,
     /// Who sent it, if a person did.
@@ -96,6 +100,7 @@ impl About {
             owner_before: before.and_then(|before| before.owner.clone()),
             owner: handoff.owner.clone(),
             beside: handoff.overlap.as_ref().map(|overlap| overlap.who.clone()),
+            involved: handoff.involved.clone(),
             from: handoff.from.clone(),
             sender: handoff.sender.clone(),
             source: handoff.source.clone(),

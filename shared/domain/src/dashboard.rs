@@ -243,6 +243,13 @@ fn conversions(
         .map(|known| conversion(known.label.clone(), known.counter.clone(), Some(known.percent)))
         .collect();
     let name = |key: &str| config.types.get(key).map_or(key.to_owned(), |kind| kind.name.clone());
+    let rules = config.types.get(kind).map_or(&[][..], |kind| &kind.milestones);
+    list.extend(rules.iter().map(|rule| {
+        let counter = format!("milestone_success.{}", rule.name);
+        let (count, of) = (cohort.get(&counter), cohort.get(&format!("milestone.{}", rule.name)));
+        let (label, percent) = (rule.label.clone(), percent(count, of));
+        Conversion { label, counter, count, of, percent, benchmark_percent: None }
+    }));
     for (next, _) in cohort.under("led_to.") {
         let counter = format!("led_to.{next}");
         if !known.iter().any(|known| known.counter == counter) {

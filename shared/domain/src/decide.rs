@@ -24,12 +24,12 @@ use crate::{
     config::{Config, FieldRule, HandoffType, Stop},
     handoff::{Handoff, Routing},
     ids::{PersonId, PoolId, TypeKey},
-    ladder,
+    involved, ladder, milestone,
     money::Money,
     question,
     routing::Trace,
     stage::{Stage, Verb},
-    threshold,
+    survey, threshold,
 };
 pub(crate) use cadence::missed as task_missed;
 use chrono::{DateTime, Utc};
@@ -142,6 +142,14 @@ fn decided(
             1..=5 => Ok(vec![Change::Rated { score, complete }]),
             _ => Err(Refusal::Rating(score)),
         },
+        Command::AskSurvey => survey::ask(handoff, facts, now),
+        Command::WithdrawSurvey { by } => survey::withdraw(handoff, by, now),
+        Command::AnswerSurvey { n, score } => survey::answer(handoff, n, score, now),
+        Command::Involve { by, who, part } => {
+            allow(handoff, Verb::Record)?;
+            involved::involve(handoff, by, (who, part), facts)
+        }
+        Command::Release { by, who } => involved::release(handoff, by, who),
         Command::Join { kind, at, targets } => join(handoff, kind, (at, &targets), facts, now),
         Command::Update { score, amount, meeting_at, completeness, targets } => {
             let told = Change::Updated { score, amount, meeting_at, completeness };
@@ -291,8 +299,15 @@ fn complete(
     at: DateTime<Utc>,
     facts: Facts<'_>,
 ) -> Result<Vec<Change>, Refusal> {
-    if handoff.stage == Stage::Completed && handoff.outcome.as_ref() == Some(&outcome) {
-        return Err(Refusal::Nothing);
+    if handoff.stage == Stage::Completed {
+        let rules = facts.kind(handoff).map_or(&[][..], |kind| &kind.milestones);
+        let is_news = milestone::waits_for(handoff, rules, &outcome);
+        if handoff.outcome.as_ref() == Some(&outcome) && !is_news {
+            return Err(Refusal::Nothing);
+        }
+        if !handoff.milestones.is_empty() {
+            return milestone::known(handoff, &outcome, at, facts);
+        }
     }
     allow(handoff, Verb::Complete)?;
     let kind = facts.kind(handoff).ok_or(Refusal::UnknownType(handoff.kind.clone()))?;
@@ -303,6 +318,7 @@ fn complete(
         changes.extend(stopped(handoff, at, |stop| stop == Stop::Success));
     }
     changes.push(Change::Completed { outcome, success, value });
+    changes.extend(success.then(|| milestone::begun(handoff, &kind.milestones)).flatten());
     Ok(changes)
 }
 

@@ -82,6 +82,8 @@ pub struct SourceEvent {
     /// Whether the source sent only an id and a property, so that the rest is still to be read
     /// back.
     pub thin: bool,
+    /// Whether it is what was read back of one that came thin.
+    pub read_back: bool,
     /// Whether it came from an import: its clock starts now, not when the record was made.
     pub import: bool,
     /// The type it opens because a person chose it; none lets the triggers decide.

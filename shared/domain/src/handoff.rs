@@ -11,10 +11,13 @@ use crate::{
     clock::{Clock, Credit},
     config::{Mode, Start},
     ids::{HandoffId, JourneyId, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
+    involved::Involved,
+    milestone::{self, Milestone},
     money::Money,
     pause::Pause,
     question::Question,
     stage::Stage,
+    survey::Survey,
 };
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -59,6 +62,15 @@ pub struct Routing {
     /// Whether it waits for what is missing, and not for somebody to have a place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+}
+
+/// What its receiver said of it last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rating {
+    /// One to five.
+    pub score: u8,
+    /// Whether the information was complete.
+    pub complete: bool,
 }
 
 /// A handoff as it stands after its last commit.
@@ -196,6 +208,18 @@ pub struct Handoff {
     /// How many questions were asked in all.
     #[serde(default, skip_serializing_if = "is_none")]
     pub asked: u32,
+    /// Who is involved besides its owner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub involved: Vec<Involved>,
+    /// How somebody of the organisation rated it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Rating>,
+    /// What the person who was passed on is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Survey>,
+    /// What it has to prove after its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<Milestone>,
     /// The handoff before it on the journey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<HandoffId>,
@@ -226,6 +250,8 @@ pub enum Why {
     OverlapEnd,
     /// The owner is to be sent everything that is known.
     Brief,
+    /// A milestone is to be asked for, or was not said in time: its name.
+    Milestone(String),
 }
 
 impl Handoff {
@@ -233,7 +259,7 @@ impl Handoff {
     /// `due` index.
     pub fn next_deadline(&self) -> Option<(DateTime<Utc>, Why)> {
         if !self.stage.is_open() {
-            return None;
+            return milestone::next(self);
         }
         let steps = self.moving_clocks().filter_map(|clock| {
             clock.next_step().map(|step| (step.at, Why::Step(clock.name.clone(), step.n)))

@@ -13,6 +13,7 @@ use crate::{
     decide::{Facts, resumed, task_missed},
     handoff::{Handoff, Routing},
     ids::PersonId,
+    milestone,
     stage::{Stage, Verb},
 };
 use chrono::{DateTime, Utc};
@@ -20,7 +21,7 @@ use chrono::{DateTime, Utc};
 /// Decides what is due by `now`; `None` when nothing is.
 pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> Option<Vec<Change>> {
     if !handoff.stage.is_open() {
-        return None;
+        return milestone::tick(handoff, facts, now);
     }
     let mut changes = Vec::new();
     if let Some(pause) = handoff.paused().filter(|pause| pause.until <= now) {

@@ -45,6 +45,8 @@ pub struct Known<'a> {
     pub config: &'a Config,
     /// The zone times are written in.
     pub zone: Tz,
+    /// The link of its survey, while that can be answered.
+    pub survey_link: Option<&'a str>,
 }
 
 /// A message that is filled in.
@@ -111,6 +113,7 @@ pub(crate) fn names(rule: &MessageRule, config: &Config) -> BTreeSet<String> {
         "handoff.meeting_at",
         "handoff.link",
         "organisation.name",
+        "survey.link",
     ];
     let fields = fields_of(rule, config).map(|field| format!("fields.{}", field.name));
     let plain = plain.iter().map(|name| (*name).to_owned());
@@ -188,7 +191,9 @@ fn context(rule: &MessageRule, known: Known<'_>, missed: &Missed) -> Value {
         );
         fields.entry(field.name.clone()).or_insert(value);
     }
+    let survey = [("link", text(known.survey_link, "the survey's link"))];
     map([
+        ("survey", map(survey)),
         ("lead", map(lead)),
         ("handoff", map(about)),
         ("organisation", map(organisation)),
@@ -321,7 +326,8 @@ mod tests {
         };
         let template = &config.types["meeting_set"].fields;
         let zone = Tz::Europe__London;
-        fill(&rule, Known { handoff: &handoff, package: &package, template, config: &config, zone })
+        let (handoff, package, config) = (&handoff, &package, &config);
+        fill(&rule, Known { handoff, package, template, config, zone, survey_link: None })
     }
 
     fn check(text: &str, expected: &str, missing: &[&str]) {

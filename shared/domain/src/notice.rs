@@ -7,6 +7,7 @@
 //! says nothing; the text is plain, 72 columns, the link first, under an ASCII subject that the
 //! topic accepts.
 
+mod after;
 mod ahead;
 mod brief;
 mod subject;
@@ -16,16 +17,18 @@ pub use subject::{SUBJECT_MAX, defuse_subject};
 
 use crate::{
     change::Change,
-    commit::{About, Commit},
+    commit::{About, Actor, Commit},
     config::{Act, Config, Mode},
     digest::text::fold,
     handoff::{Flag, Handoff},
     ids::{PersonId, PoolId},
+    involved::{Involved, Part},
     stage::Stage,
 };
 use ahead::Rungs;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Something that somebody must hear now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +36,8 @@ pub struct Notice {
     /// The handoff, its version and the change's place in the commit: the same at every redelivery.
     pub id: String,
     /// What it is about: `reminded`, `breached`, `escalated`, `unrouted`, `withdrawn`, `briefed`,
-    /// `no_deadline`, `incomplete`, `asked`, `answered` or `mentioned`.
+    /// `no_deadline`, `incomplete`, `asked`, `answered`, `mentioned`, `rated`, `surveyed`,
+    /// `milestone` or `involved`.
     pub kind: &'static str,
     /// `info` or `urgent`.
     pub severity: &'static str,
@@ -61,7 +65,7 @@ pub fn notices(commit: &Commit, config: &Config) -> Vec<Notice> {
 struct Said<'a> {
     kind: &'static str,
     severity: &'static str,
-    to: &'a [PersonId],
+    to: Cow<'a, [PersonId]>,
     subject: String,
     sentence: String,
     facts: Vec<(&'static str, String)>,
@@ -115,7 +119,7 @@ impl<'a> Writer<'a> {
                 Said {
                     kind: "unrouted",
                     severity: "urgent",
-                    to: told,
+                    to: told.into(),
                     subject: format!("No owner: {}, {}", self.kind(), routing.reason),
                     sentence: format!("{}: nobody could take it. Its clock runs.", self.kind()),
                     facts,
@@ -162,6 +166,15 @@ impl<'a> Writer<'a> {
                 let sentence = format!("{}: a note on it names you.", self.kind());
                 self.word("mentioned", who, "Note", sentence)
             }
+            Change::Rated { score, complete } => self.rated(*score, *complete)?,
+            Change::SurveyAnswered { score, .. } => self.surveyed(*score),
+            Change::MilestoneAsked { milestone, due_at, told } => {
+                self.milestone(milestone, *due_at, told, false)
+            }
+            Change::MilestoneMissed { milestone, due_at, told } => {
+                self.milestone(milestone, *due_at, told, true)
+            }
+            Change::Involved { who, part, by } => self.involved(who, *part, by)?,
             _ => return None,
         };
         (!said.to.is_empty()).then_some(said)
@@ -177,7 +190,7 @@ impl<'a> Writer<'a> {
         Said {
             kind: "reminded",
             severity: "info",
-            to,
+            to: to.into(),
             subject: format!("Reminder: {}, {name} ({})", self.kind(), self.present_owner()),
             sentence: match rungs.share_used() {
                 Some(share) => {
@@ -210,7 +223,7 @@ impl<'a> Writer<'a> {
         Said {
             kind,
             severity: "urgent",
-            to,
+            to: to.into(),
             subject: format!("{word}: {}, {name} ({})", self.kind(), self.present_owner()),
             sentence: format!(
                 "{}: the deadline of `{name}` was missed{}. {}",
@@ -232,7 +245,7 @@ impl<'a> Writer<'a> {
         Said {
             kind: "briefed",
             severity: "info",
-            to,
+            to: to.into(),
             subject: format!("{}: everything known for {when}{missing}", self.kind()),
             sentence: format!("{}: the meeting is {when}. This is what is known.", self.kind()),
             facts: vec![("Owner", self.present_owner())],
@@ -246,7 +259,7 @@ impl<'a> Writer<'a> {
         Said {
             kind: "no_deadline",
             severity: "urgent",
-            to: manager.map(std::slice::from_ref).unwrap_or_default(),
+            to: manager.map(std::slice::from_ref).unwrap_or_default().into(),
             subject: format!("No deadline: {}", self.kind()),
             sentence: format!(
                 "{}: the calendar of one of its clocks never reaches the target, so that clock has \
@@ -272,7 +285,15 @@ impl<'a> Writer<'a> {
             ("Owner", self.present_owner()),
             ("Next", "Follow the link to read it.".to_owned()),
         ];
-        Said { kind, severity: "info", to, subject, sentence, facts, attached: Vec::new() }
+        Said {
+            kind,
+            severity: "info",
+            to: to.into(),
+            subject,
+            sentence,
+            facts,
+            attached: Vec::new(),
+        }
     }
 
     /// Says to whoever sent it that more was wanted.
@@ -292,7 +313,7 @@ impl<'a> Writer<'a> {
         Said {
             kind: "incomplete",
             severity: "info",
-            to,
+            to: to.into(),
             subject: format!("Incomplete: {}, {} %", self.kind(), handoff.completeness),
             sentence: format!(
                 "{}: its package is {} % complete, and its type asks for more. {follows}",
@@ -316,7 +337,7 @@ impl<'a> Writer<'a> {
         Said {
             kind: "withdrawn",
             severity: "info",
-            to,
+            to: to.into(),
             subject: format!("Withdrawn: {}, {clock} was not missed ({owner})", self.kind()),
             sentence,
             facts: vec![(label, self.time(at, to)), ("Owner", owner), ("Next", next)],
@@ -345,19 +366,35 @@ impl<'a> Writer<'a> {
             id: format!("{handoff}:{version}:{index}"),
             kind: said.kind,
             severity: said.severity,
-            to: self.with_whoever_stays(said.to),
+            to: self.with_whoever_stands_by(said.kind, &said.to),
             teams: team.into_iter().cloned().collect(),
             subject: defuse_subject(&said.subject),
             body: lines.join("\n") + "\n",
         }
     }
 
-    /// Adds whoever stays beside the owner to what the owner hears.
-    fn with_whoever_stays(&self, to: &[PersonId]) -> Vec<PersonId> {
-        let About { owner, beside, .. } = &self.commit.about;
+    /// Adds whoever stands by the owner to what the owner hears, and sponsors to what went wrong.
+    fn with_whoever_stands_by(&self, kind: &str, to: &[PersonId]) -> Vec<PersonId> {
+        let About { owner, beside, involved, .. } = &self.commit.about;
         let hears = owner.as_ref().is_some_and(|owner| to.contains(owner));
-        let copied = beside.iter().filter(|beside| hears && !to.contains(beside));
-        to.iter().chain(copied).cloned().collect()
+        let went_wrong = matches!(kind, "breached" | "escalated");
+        let concerns = |one: &&Involved| match one.part {
+            Part::Receiver => hears,
+            Part::Sponsor => went_wrong,
+        };
+        let involved = involved.iter().filter(concerns).map(|one| &one.who);
+        let stays = beside.iter().filter(|_| hears);
+        let mut all = to.to_vec();
+        for who in stays.chain(involved) {
+            if !all.contains(who) {
+                all.push(who.clone());
+            }
+        }
+        all
+    }
+
+    fn is_by(&self, who: &PersonId) -> bool {
+        matches!(&self.commit.actor, Actor::Person(person) if person == who)
     }
 
     fn kind(&self) -> &str {

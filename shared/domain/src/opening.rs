@@ -7,7 +7,9 @@ use crate::{
     event::{Occurrence, SourceEvent},
     handoff::{Flag, Handoff, Routing},
     ids::{HandoffId, JourneyId, SourceKey, TypeKey},
+    involved,
     package::Package,
+    routing::hold,
     stage::Stage,
     threshold,
 };
@@ -98,6 +100,10 @@ impl Opening<'_> {
             }),
             questions: Vec::new(),
             asked: 0,
+            involved: Vec::new(),
+            rating: None,
+            survey: None,
+            milestones: Vec::new(),
             previous: self.previous.map(|(handoff, _)| handoff.id.clone()),
             outcome: None,
             flags: flags.into_iter().filter(|(_, raised)| *raised).map(|(flag, _)| flag).collect(),
@@ -109,6 +115,8 @@ impl Opening<'_> {
             handoff.flags.insert(Flag::NoDeadline);
         }
         beside::begin(&mut handoff, kind, config);
+        let holds = |when: &[String]| hold(when, config, (&handoff, &package), now);
+        handoff.involved = involved::at_opening(&kind.involve, holds, config);
         threshold::at_opening(&mut handoff, kind, now);
         (handoff, package)
     }

@@ -42,6 +42,7 @@ pub(crate) fn commit(changes: Vec<Change>) -> Commit {
             owner_before: Some("amara".into()),
             owner: Some("ben".into()),
             beside: None,
+            involved: Vec::new(),
             from: "marketing".into(),
             sender: None,
             source: "hubspot".into(),

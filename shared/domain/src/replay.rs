@@ -249,6 +249,8 @@ pub struct Comparison {
     pub missed: (f64, f64),
     /// How far apart the shares of a pool's reps would be, in turns, at most.
     pub apart: BTreeMap<PoolId, (f64, f64)>,
+    /// How complete the packages of a type are on average, in percent, by the templates of both.
+    pub complete: BTreeMap<TypeKey, (i64, i64)>,
 }
 
 /// Compares what two configurations make of the past.
@@ -287,7 +289,26 @@ pub fn compare(
         .into_iter()
         .map(|pool| (pool.clone(), (apart(active, pool, before), apart(other, pool, after))))
         .collect();
+    said.complete = complete(past, active, other);
     said
+}
+
+/// Scores what is known of the past by the templates of both, for the types both have.
+fn complete(past: &[Past], active: &Config, other: &Config) -> BTreeMap<TypeKey, (i64, i64)> {
+    let mut sums: BTreeMap<TypeKey, (i64, i64, i64)> = BTreeMap::new();
+    for one in past {
+        let (key, stage) = (&one.handoff.kind, one.handoff.stage);
+        let scored = |config: &Config| {
+            let fields = &config.types.get(key)?.fields;
+            Some(i64::from(one.package.completeness(fields, stage).percent))
+        };
+        if let (Some(before), Some(after)) = (scored(active), scored(other)) {
+            let sum = sums.entry(key.clone()).or_default();
+            *sum = (sum.0 + before, sum.1 + after, sum.2 + 1);
+        }
+    }
+    let average = |(before, after, count): (i64, i64, i64)| (before / count, after / count);
+    sums.into_iter().map(|(key, sum)| (key, average(sum))).collect()
 }
 
 fn reasons(given: &[Given]) -> BTreeMap<String, usize> {

@@ -20,8 +20,9 @@
 //! acts, as many as there were: `assigned` (to somebody while nobody had it: again after a
 //! rejection), `reassigned`, `accepted`, `reminded`, `told`, `escalated`, `unrouted`, `rejected`,
 //! `resubmitted`, `joined`, `upgraded`, `paused`, `tasks_done`, `tasks_missed`, `rated` with
-//! `rating_sum`, `rating.<n>`, `complete_yes` and `complete_no`. `rejected` and `recycled` also
-//! count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`, `tasks_excused`
+//! `rating_sum`, `rating.<n>`, `complete_yes` and `complete_no`, `survey_asked`, `surveyed` with
+//! `survey_sum` and `survey.<n>`, `milestone.<milestone>` (known), `milestone_success.<milestone>`
+//! and `milestone_missed.<milestone>`. `rejected` and `recycled` also count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`, `tasks_excused`
 //! (done in time, or not needed, as was told later) and `corrected` (a response whose earlier touch
 //! came in later); only `cohort` has `led_to`.
 
@@ -158,6 +159,19 @@ impl Tally<'_> {
                 self.money(&who, "value_minor", value.as_ref());
             }
             Change::Rated { score, complete } => self.rate(&who, *score, *complete),
+            Change::SurveyAsked { .. } => self.both(&who, "survey_asked", 1),
+            Change::SurveyAnswered { score, .. } => {
+                self.both(&who, "surveyed", 1);
+                self.both(&who, "survey_sum", i64::from(*score));
+                self.both(&who, &format!("survey.{score}"), 1);
+            }
+            Change::MilestoneKnown { milestone, success, .. } => {
+                self.both(&who, &format!("milestone.{milestone}"), 1);
+                self.both(&who, &format!("milestone_success.{milestone}"), i64::from(*success));
+            }
+            Change::MilestoneMissed { milestone, .. } => {
+                self.both(&who, &format!("milestone_missed.{milestone}"), 1);
+            }
             Change::Stepped { act, .. } => match act {
                 Act::Remind => self.both(&who, "reminded", 1),
                 Act::Tell => self.both(&who, "told", 1),
@@ -196,6 +210,12 @@ impl Tally<'_> {
             | Change::Asked { .. }
             | Change::Answered { .. }
             | Change::Mentioned { .. }
+            | Change::SurveyWithdrawn { .. }
+            | Change::MilestonesBegun { .. }
+            | Change::ReadBack
+            | Change::MilestoneAsked { .. }
+            | Change::Involved { .. }
+            | Change::Released { .. }
             | Change::Resumed { .. }
             | Change::CadenceStarted { .. }
             | Change::CadenceEnded { .. }

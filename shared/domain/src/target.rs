@@ -7,6 +7,7 @@ use crate::{
     event::{SourceEvent, names},
     handoff::Handoff,
     ids::{JourneyId, PersonId, TypeKey},
+    milestone::waits_for,
     subject::{ObjectKind, Subject},
 };
 use chrono::{DateTime, Utc};
@@ -113,7 +114,13 @@ pub fn command<'a>(
             let outcome = event.outcome.clone()?;
             let knows =
                 |one: &Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
-            let handoff = open.find(|one| one.triggered_at <= at && knows(one))?;
+            // Of one that has ended well something may still be to be known.
+            let waits = |one: &&Handoff| {
+                kind(one).is_some_and(|kind| waits_for(one, &kind.milestones, &outcome))
+            };
+            let handoff = open
+                .find(|one| one.triggered_at <= at && knows(one))
+                .or_else(|| newest_first.iter().copied().find(waits))?;
             let value = event.amount.clone();
             Some((handoff, Some(Command::Complete { outcome, value, at })))
         }

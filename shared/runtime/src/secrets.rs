@@ -1,7 +1,7 @@
-//! Secrets of sources: looked up by name, kept for minutes, current and previous both good while
-//! one replaces the other.
+//! Secrets of sources and of links: looked up by name, kept for minutes, current and previous both
+//! good while one replaces the other.
 //!
-//! On a laptop every source's secret is the sample one, which the README's curl lines use; anywhere
+//! On a laptop every secret is the sample one, which the README's curl lines use; anywhere
 //! else a configuration that says `sample` is refused. Secrets are never logged and never in the
 //! table.
 
@@ -32,13 +32,13 @@ const SAMPLE: &str = "sample";
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// A sample secret outside a laptop.
-    #[error("source `{0}` still has the sample secret: name one of your own in the configuration")]
-    Sample(SourceKey),
+    #[error("{0} still has the sample secret: name one of your own in the configuration")]
+    Sample(String),
     /// The secret store did not answer.
-    #[error("the secret of source `{source_key}` could not be read ({reason})")]
+    #[error("the secret of {what} could not be read ({reason})")]
     Unavailable {
-        /// The source.
-        source_key: SourceKey,
+        /// Whose secret.
+        what: String,
         /// What the store said.
         reason: String,
     },
@@ -51,6 +51,25 @@ pub struct Secrets {
     kept: Arc<Mutex<BTreeMap<String, Kept>>>,
     /// Why the store did not answer when it was last asked, and when that was.
     failed: Arc<Mutex<BTreeMap<String, Failed>>>,
+}
+
+/// A secret that is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Whose it is, as an error says it.
+    pub what: String,
+    /// The name the configuration gives it.
+    pub name: &'a str,
+    /// What it is on a laptop.
+    pub sample: String,
+}
+
+impl<'a> Wanted<'a> {
+    /// Wants a source's secret.
+    fn of(key: &SourceKey, source: &'a Source) -> Self {
+        let sample = sample(key, source.kind);
+        Self { what: format!("source `{key}`"), name: &source.secret, sample }
+    }
 }
 
 /// The versions of a secret that are good, and when they were asked for.
@@ -80,13 +99,25 @@ impl Secrets {
         source: &Source,
         now: DateTime<Utc>,
     ) -> Result<Vec<String>, SecretError> {
-        let Some(vault) = &self.vault else { return Ok(vec![sample(key, source.kind)]) };
-        if source.secret == SAMPLE {
-            return Err(SecretError::Sample(key.clone()));
+        self.named(&Wanted::of(key, source), now).await
+    }
+
+    /// Finds the versions of a secret that are good, the current one first.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub async fn named(
+        &self,
+        wanted: &Wanted<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, SecretError> {
+        let Some(vault) = &self.vault else { return Ok(vec![wanted.sample.clone()]) };
+        if wanted.name == SAMPLE {
+            return Err(SecretError::Sample(wanted.what.clone()));
         }
-        match self.kept_since(source, now, Duration::minutes(KEPT_MINUTES)) {
+        match self.kept_since(wanted, now, Duration::minutes(KEPT_MINUTES)) {
             Some(secrets) => Ok(secrets),
-            None => self.ask_anew(vault, key, source, now).await,
+            None => self.ask_anew(vault, wanted, now).await,
         }
     }
 
@@ -102,9 +133,10 @@ impl Secrets {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<String>>, SecretError> {
         let Some(vault) = &self.vault else { return Ok(None) };
-        match self.kept_since(source, now, Duration::seconds(DOUBTED_SECONDS)) {
+        let wanted = Wanted::of(key, source);
+        match self.kept_since(&wanted, now, Duration::seconds(DOUBTED_SECONDS)) {
             Some(_) => Ok(None),
-            None => self.ask_anew(vault, key, source, now).await.map(Some),
+            None => self.ask_anew(vault, &wanted, now).await.map(Some),
         }
     }
 
@@ -117,22 +149,21 @@ impl Secrets {
     async fn ask_anew(
         &self,
         vault: &Client,
-        key: &SourceKey,
-        source: &Source,
+        wanted: &Wanted<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<String>, SecretError> {
-        let failed = self.failed().get(&source.secret).cloned();
+        let failed = self.failed().get(wanted.name).cloned();
         let lately = |asked: DateTime<Utc>| now - asked < Duration::seconds(DOUBTED_SECONDS);
         if let Some((_, reason)) = failed.filter(|(asked, _)| lately(*asked)) {
-            return Err(SecretError::Unavailable { source_key: key.clone(), reason });
+            return Err(SecretError::Unavailable { what: wanted.what.clone(), reason });
         }
-        let asked = self.ask_both(vault, key, source, now).await;
+        let asked = self.ask_both(vault, wanted, now).await;
         match &asked {
             Err(SecretError::Unavailable { reason, .. }) => {
-                self.failed().insert(source.secret.clone(), (now, reason.clone()));
+                self.failed().insert(wanted.name.to_owned(), (now, reason.clone()));
             }
             _ => {
-                self.failed().remove(&source.secret);
+                self.failed().remove(wanted.name);
             }
         }
         asked
@@ -141,31 +172,30 @@ impl Secrets {
     async fn ask_both(
         &self,
         vault: &Client,
-        key: &SourceKey,
-        source: &Source,
+        wanted: &Wanted<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<String>, SecretError> {
-        let current = ask(vault, key, &source.secret, "AWSCURRENT").await?;
+        let current = ask(vault, wanted, "AWSCURRENT").await?;
         let current = current.ok_or_else(|| SecretError::Unavailable {
-            source_key: key.clone(),
-            reason: format!("there is no secret `{}`", source.secret),
+            what: wanted.what.clone(),
+            reason: format!("there is no secret `{}`", wanted.name),
         })?;
         let mut secrets = vec![current];
         // There is no previous version until the first rotation; but one that is not told just now
         // may be the one a message is signed with.
-        secrets.extend(ask(vault, key, &source.secret, "AWSPREVIOUS").await?);
-        self.kept().insert(source.secret.clone(), (now, secrets.clone()));
+        secrets.extend(ask(vault, wanted, "AWSPREVIOUS").await?);
+        self.kept().insert(wanted.name.to_owned(), (now, secrets.clone()));
         Ok(secrets)
     }
 
     /// Reads what is kept, if it was asked for within a time.
     fn kept_since(
         &self,
-        source: &Source,
+        wanted: &Wanted<'_>,
         now: DateTime<Utc>,
         within: Duration,
     ) -> Option<Vec<String>> {
-        let kept = self.kept().get(&source.secret).cloned();
+        let kept = self.kept().get(wanted.name).cloned();
         kept.filter(|(asked, _)| now - *asked < within).map(|(_, secrets)| secrets)
     }
 
@@ -188,12 +218,12 @@ pub fn sample(key: &SourceKey, kind: SourceKind) -> String {
 /// Reads one version of a secret; `None` when there is no such version.
 async fn ask(
     vault: &Client,
-    key: &SourceKey,
-    name: &str,
+    wanted: &Wanted<'_>,
     stage: &str,
 ) -> Result<Option<String>, SecretError> {
-    let unavailable = |reason: String| SecretError::Unavailable { source_key: key.clone(), reason };
-    let answer = vault.get_secret_value().secret_id(name).version_stage(stage).send().await;
+    let unavailable =
+        |reason: String| SecretError::Unavailable { what: wanted.what.clone(), reason };
+    let answer = vault.get_secret_value().secret_id(wanted.name).version_stage(stage).send().await;
     match answer.map_err(SdkError::into_service_error) {
         Ok(answer) => match answer.secret_string {
             None => Err(unavailable("it is not text".to_owned())),

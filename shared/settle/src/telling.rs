@@ -144,6 +144,8 @@ fn changes(
         let update = Command::Update { score, amount, meeting_at, completeness, targets };
         changes.extend(decide(&after, update, facts, now).unwrap_or_default());
     }
+    let read_back = event.read_back && handoff.flags.contains(&Flag::ReadBack);
+    changes.extend(read_back.then_some(Change::ReadBack));
     // One that opened with its meeting is not answered by it.
     let books = event.name != names::REPLY
         && (handoff.meeting_at.is_none() || handoff.answered_at.is_some());

@@ -1,4 +1,5 @@
-//! Who stands beside whose handoffs: a row for each, so that somebody sees what they stay with.
+//! Who stands beside whose handoffs, staying with the owner or involved with them: a row for each,
+//! so that everybody sees what they have a part in.
 //!
 //! It is written in the transaction that begins or ends the time. One that is over stays a day,
 //! marked, and is then forgotten by the table.
@@ -9,7 +10,8 @@ use crate::{
     keys::{self, SK, TTL},
     transaction::{Guard, Transaction},
 };
-use domain::{Handoff, HandoffId, PersonId};
+use domain::{HandoffId, PersonId};
+use std::collections::BTreeSet;
 
 /// How long a row that is over is kept, in seconds.
 const KEPT_SECONDS: i64 = 86_400;
@@ -39,28 +41,25 @@ impl Store {
         Ok(standing.filter_map(|item| text_of(&item, SK).map(HandoffId)).take(limit).collect())
     }
 
-    /// Begins and ends the times that a change begins and ends.
+    /// Begins and ends the parts that a change begins and ends.
     pub(crate) fn move_beside(
         &self,
         transaction: &mut Transaction,
         write: &Write,
     ) -> Result<(), StoreError> {
-        let who = |handoff: &Handoff| handoff.overlap.as_ref().map(|overlap| overlap.who.clone());
-        let before = write.before.as_ref().and_then(|before| who(before));
-        let after = who(&write.after);
-        if before == after {
-            return Ok(());
-        }
+        let before: BTreeSet<&PersonId> =
+            write.before.iter().flat_map(|one| one.beside()).collect();
+        let after: BTreeSet<&PersonId> = write.after.beside().collect();
         let id = &write.after.id;
-        if let Some(person) = before {
-            let mut row = key_item(&keys::beside(&person, id));
+        for person in before.difference(&after) {
+            let mut row = key_item(&keys::beside(person, id));
             let now = write.entry().at.timestamp();
             row.insert(OVER.to_owned(), number(now));
             row.insert(TTL.to_owned(), number(now + KEPT_SECONDS));
             transaction.put(self, Guard::Changed, row, None)?;
         }
-        if let Some(person) = after {
-            transaction.put(self, Guard::Changed, key_item(&keys::beside(&person, id)), None)?;
+        for person in after.difference(&before) {
+            transaction.put(self, Guard::Changed, key_item(&keys::beside(person, id)), None)?;
         }
         Ok(())
     }

@@ -177,6 +177,10 @@ pub(crate) fn checkpoints(consumer: &str) -> String {
     format!("CHECKPOINT#{consumer}")
 }
 
+pub(crate) fn enriched(name: &str, question: &str) -> Key {
+    key(format!("ENRICHED#{}", hash(&[name, question])), "SAID")
+}
+
 pub(crate) fn draft(person: &PersonId, kind: &str) -> Key {
     key(drafts(person), kind)
 }

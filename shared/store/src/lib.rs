@@ -11,6 +11,7 @@ mod aside;
 mod beside;
 mod configs;
 mod drafts;
+mod enriched;
 mod error;
 mod handoffs;
 mod history;

@@ -12,9 +12,11 @@ use crate::{
 use domain::{
     Commit, Handoff, HandoffId, Package,
     beside::{Overlap, Task},
+    milestone::Milestone,
     pause::Pause,
     question::Question,
     routing::Trace,
+    survey::{Survey, word},
 };
 use http::{HeaderValue, Response, StatusCode, header};
 use runtime::web;
@@ -24,7 +26,12 @@ impl Desk {
     /// Answers one handoff.
     pub(crate) async fn api_show(&self, id: &HandoffId) -> Result<Response<bytes::Bytes>, Fault> {
         let sheet = self.sheet(id).await?;
-        Ok(with_version(web::json(StatusCode::OK, &document(&sheet)), &sheet.handoff))
+        let link = self.survey_link(&sheet.handoff, &sheet.active.config).await;
+        let mut shown = document(&sheet);
+        if let (Some(survey), Ok(Some(link))) = (shown["survey"].as_object_mut(), link) {
+            survey.insert("link".to_owned(), link.into());
+        }
+        Ok(with_version(web::json(StatusCode::OK, &shown), &sheet.handoff))
     }
 }
 
@@ -49,6 +56,7 @@ fn document(sheet: &Sheet) -> Value {
         ("title".to_owned(), sheet.package.title().into()),
         ("package".to_owned(), package(&sheet.package)),
         ("completeness".to_owned(), completeness.percent.into()),
+        ("completeness_at_handoff".to_owned(), json!(sheet.completeness_then())),
         ("missing".to_owned(), completeness.missing.into()),
         ("timeline".to_owned(), timeline.into()),
         ("trace".to_owned(), sheet.trace().map(Trace::document).unwrap_or_default()),
@@ -94,6 +102,10 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
         ("overlap", json!(handoff.overlap.as_ref().map(overlap))),
         ("brief_at", time(handoff.brief.filter(|brief| !brief.sent).map(|brief| brief.at))),
         ("questions", handoff.questions.iter().map(question).collect::<Vec<_>>().into()),
+        ("involved", json!(handoff.involved)),
+        ("rating", json!(handoff.rating)),
+        ("survey", handoff.survey.as_ref().map(survey).unwrap_or_default()),
+        ("milestones", handoff.milestones.iter().map(milestone).collect::<Vec<_>>().into()),
         ("outcome", json!(handoff.outcome)),
         ("flags", json!(handoff.flags)),
         ("triggered_at", moment::iso(handoff.triggered_at).into()),
@@ -133,6 +145,26 @@ fn question(question: &Question) -> Value {
         "by": question.by,
         "to": question.to,
         "at": moment::iso(question.at),
+    })
+}
+
+fn survey(survey: &Survey) -> Value {
+    json!({
+        "n": survey.n,
+        "until": moment::iso(survey.until),
+        "score": survey.score,
+        "answer": survey.score.map(word),
+        "withdrawn": survey.withdrawn,
+    })
+}
+
+fn milestone(one: &Milestone) -> Value {
+    json!({
+        "name": one.name,
+        "at": moment::iso(one.at),
+        "due_at": moment::iso(one.due_at),
+        "missed": one.missed,
+        "outcome": one.outcome,
     })
 }
 

@@ -229,6 +229,15 @@ fn readings(figures: &Figures, targets: &Targets) -> Vec<Reading> {
             format!("at least {}", hundredths(Some(rating))),
             at_least(figures.rating_hundredths, rating),
         ),
+        ("Ratings of four and five", percent(figures.well_rated_percent), none(), None),
+        (
+            "Rated by those who were passed on",
+            hundredths(figures.survey_hundredths),
+            format!("at least {}", hundredths(Some(rating))),
+            at_least(figures.survey_hundredths, rating),
+        ),
+        ("Of those, very good or excellent", percent(figures.survey_well_percent), none(), None),
+        ("Reports of missing information", figures.incomplete_reports.to_string(), none(), None),
         (
             "Never followed up",
             share(figures.never_followed_up, figures.never_followed_up_percent),

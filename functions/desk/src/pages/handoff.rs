@@ -4,6 +4,7 @@
 use super::{
     Choice, Frame, Reader,
     conversation::{QuestionLine, Typed, people, questions},
+    facts::{self, Fact},
     fields::{self, Block, Filled},
     html, see,
     shown::{self, Due, Moment, Shown, State, plain},
@@ -51,12 +52,13 @@ struct HandoffPage {
     flags: Vec<&'static str>,
     facts: Vec<Fact>,
     paused: Option<String>,
-    beside: Option<String>,
+    beside: Vec<String>,
     hold: bool,
     tasks: Vec<TaskLine>,
     pause_reasons: Vec<Choice>,
     clocks: Vec<ClockLine>,
     completeness: u8,
+    completeness_then: Option<u8>,
     missing: Vec<Missing>,
     blocks: Vec<Block>,
     wrong: usize,
@@ -70,6 +72,8 @@ struct HandoffPage {
     recycle_to: Vec<Choice>,
     recycle_reasons: Vec<Choice>,
     receivers: Vec<Choice>,
+    involved: Vec<Choice>,
+    survey: Option<String>,
     pools: Vec<Choice>,
     questions: Vec<QuestionLine>,
     people: Vec<Choice>,
@@ -85,12 +89,6 @@ struct Missing {
     id: String,
     label: String,
     who: String,
-}
-
-struct Fact {
-    name: &'static str,
-    text: String,
-    href: Option<String>,
 }
 
 struct ClockLine {
@@ -198,7 +196,12 @@ impl Desk {
         let sheet = self.sheet(id).await?;
         let reader = Reader::new(&sheet.active.config, visitor, self.clock.now());
         let frame = reader.frame(&plain(&sheet.package.title()), request);
-        let mut page = page(&sheet, &reader, frame, (message, typed), self.ids.token());
+        let link = self.survey_link(&sheet.handoff, reader.config).await;
+        // A link that cannot be made says why, and everything else is shown.
+        let unlinked = link.as_ref().err().cloned();
+        let link = link.ok().flatten();
+        let typed = (message.or(unlinked), typed);
+        let mut page = page(&sheet, &reader, frame, typed, (link.as_ref(), self.ids.token()));
         let pairs = form::read(request.uri().query().unwrap_or_default());
         if let Some(rep) = pairs.get("rep").filter(|rep| !rep.is_empty() && page.why.is_some()) {
             let rep = PersonId::from(rep.as_str());
@@ -216,7 +219,7 @@ fn page(
     reader: &Reader<'_>,
     frame: Frame,
     (message, typed): (Option<String>, Typed),
-    nonce: String,
+    (link, nonce): (Option<&String>, String),
 ) -> HandoffPage {
     let (handoff, config) = (&sheet.handoff, reader.config);
     let kind = sheet.kind();
@@ -255,14 +258,15 @@ fn page(
         observed: handoff.mode != Mode::Live,
         stage: shown::stage(handoff.stage),
         flags: handoff.flags.iter().map(|flag| flagged(*flag)).collect(),
-        facts: facts(sheet, reader),
+        facts: facts::facts(sheet, reader),
         paused: paused(sheet, reader),
-        beside: beside(sheet, reader),
+        beside: facts::beside(sheet, reader),
         hold: handoff.meeting_at.is_some() && handoff.stage.is_open(),
         tasks: tasks(sheet, reader),
         pause_reasons: words_of(kind.map(|kind| &kind.pause_reasons)),
         clocks: clocks(sheet, reader),
         completeness: completeness.percent,
+        completeness_then: sheet.completeness_then(),
         missing: completeness.missing.iter().filter_map(missing).collect(),
         blocks,
         wrong: typed.wrong.len(),
@@ -270,15 +274,17 @@ fn page(
         offered: Verb::ALL.iter().filter(|verb| offers(verb)).map(|verb| verb.word()).collect(),
         channels: CHANNELS,
         currency: handoff.amount.as_ref().map_or(CURRENCY, |amount| &amount.currency).to_owned(),
-        outcomes: words_of(kind.map(|kind| &kind.outcomes)),
+        outcomes: facts::outcomes(sheet).iter().map(|word| choice(word, &spoken(word))).collect(),
         reject_reasons: words_of(kind.map(|kind| &kind.reject_reasons)),
         recycle_to: words_of(kind.map(|kind| &kind.recycle_to)),
         recycle_reasons: words_of(kind.map(|kind| &kind.recycle_reasons)),
         receivers: receivers(sheet, reader),
+        involved: facts::involved(sheet, reader),
+        survey: link.cloned(),
         pools: config.pools.iter().map(|(id, pool)| choice(id.as_str(), &pool.name)).collect(),
         questions: questions(sheet, reader),
         people: people(reader),
-        messages: messages(sheet, config, reader.zone),
+        messages: messages(sheet, config, reader.zone, link.map(String::as_str)),
         timeline: timeline(sheet, reader),
         why: sheet.trace().map(|trace| Why::of(trace, config)),
         others: others(config, None),
@@ -316,47 +322,6 @@ fn receivers(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Choice> {
     people.map(|(id, person)| choice(id.as_str(), &person.name)).collect()
 }
 
-fn facts(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Fact> {
-    let (handoff, subject) = (&sheet.handoff, &sheet.package.subject);
-    let name = |person: Option<&domain::PersonId>| {
-        person.map(|person| reader.config.name_of(person).to_owned())
-    };
-    let time = |at: chrono::DateTime<chrono::Utc>| Moment::of(at, reader.zone).text;
-    let pool = handoff.pool.as_ref().map(|pool| {
-        let known = reader.config.pools.get(pool);
-        known.map_or_else(|| pool.to_string(), |pool| pool.name.clone())
-    });
-    let nobody = handoff.routing.as_ref().map(|routing| format!("nobody yet: {}", routing.reason));
-    let owner = name(handoff.owner.as_ref()).or(nobody);
-    let outside = |text: &Option<String>| text.as_deref().map(plain);
-    let told = [
-        ("Owner", owner),
-        ("Sender", name(handoff.sender.as_ref())),
-        ("Pool", pool),
-        ("Company", outside(&subject.company)),
-        ("Email", outside(&subject.email)),
-        ("Country", outside(&subject.country)),
-        ("Score", handoff.score.map(|score| score.to_string())),
-        ("Amount", handoff.amount.as_ref().map(ToString::to_string)),
-        ("Meeting", handoff.meeting_at.map(time)),
-        ("Opened", Some(time(handoff.opened_at))),
-        ("First touch", handoff.first_touch_at.map(time)),
-        ("They answered", handoff.answered_at.map(time)),
-        ("Outcome", handoff.outcome.as_deref().map(spoken)),
-        ("Ended", handoff.closed_at.map(time)),
-    ];
-    let mut facts: Vec<Fact> = told
-        .into_iter()
-        .filter_map(|(name, text)| Some(Fact { name, text: text?, href: None }))
-        .collect();
-    facts.extend(handoff.previous.as_ref().map(|previous| Fact {
-        name: "Before it",
-        text: "the handoff before it on this journey".to_owned(),
-        href: Some(format!("/handoffs/{}", form::encode(previous.as_str()))),
-    }));
-    facts
-}
-
 fn clocks(sheet: &Sheet, reader: &Reader<'_>) -> Vec<ClockLine> {
     let line = |clock: &domain::clock::Clock| ClockLine {
         name: clock.name.clone(),
@@ -373,15 +338,6 @@ fn paused(sheet: &Sheet, reader: &Reader<'_>) -> Option<String> {
     let until = Moment::of(pause.until, reader.zone).text;
     let (by, reason) = (reader.config.name_of(&pause.by), spoken(&pause.reason));
     Some(format!("Its clocks stand still until {until} at most: {reason} ({by})."))
-}
-
-/// Says who stays beside the owner.
-fn beside(sheet: &Sheet, reader: &Reader<'_>) -> Option<String> {
-    let overlap = sheet.handoff.overlap.as_ref()?;
-    let who = reader.config.name_of(&overlap.who);
-    let until = overlap.until.map(|at| format!("until {}", Moment::of(at, reader.zone).text));
-    let until = until.unwrap_or_else(|| "until the meeting, which is not set yet".to_owned());
-    Some(format!("{who} stays beside its owner {until}."))
 }
 
 /// Lists what its receiver is to do, with what the touch should name.

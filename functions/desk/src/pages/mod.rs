@@ -9,6 +9,7 @@ mod bars;
 mod conversation;
 mod dashboard;
 mod digest;
+mod facts;
 mod fields;
 mod handoff;
 mod new;
@@ -16,6 +17,7 @@ mod people;
 mod queue;
 mod reassign;
 mod shown;
+mod survey;
 mod why;
 
 use crate::{Desk, fault::Fault, moment};
@@ -29,6 +31,7 @@ use runtime::web;
 use shown::Moment;
 
 pub(crate) use shown::plain;
+pub(crate) use survey::SurveyPage;
 pub(crate) use why::why_of;
 
 /// What a page may load and where its forms may go.

@@ -106,7 +106,7 @@ impl Desk {
         html(StatusCode::OK, &page)
     }
 
-    /// Lists what the person of the queue stands beside, or the reader where it is everybody's.
+    /// Lists what the person of the queue has a part in, or the reader where it is everybody's.
     async fn beside(&self, filter: &Filter, reader: &Reader<'_>) -> Result<Vec<Line>, Fault> {
         let Some(person) = filter.owner.as_ref().or(reader.person).filter(|_| is_queue(filter))
         else {
@@ -114,8 +114,7 @@ impl Desk {
         };
         let ids = self.store.beside(person, BESIDE_MAX).await?;
         let rows = self.store.handoffs(&ids).await?.into_iter().map(Row::from);
-        let stands =
-            |row: &Row| row.handoff.overlap.as_ref().is_some_and(|overlap| overlap.who == *person);
+        let stands = |row: &Row| row.handoff.beside().any(|who| who == person);
         Ok(rows.filter(stands).map(|row| line(&row, reader)).collect())
     }
 

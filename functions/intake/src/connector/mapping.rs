@@ -128,10 +128,21 @@ fn put(event: &mut SourceEvent, property: &str, target: &str, value: &Node, curr
         }
     };
     if !placed {
-        // Under the name of the place that another value has, it would be read as that place's.
-        let kept =
-            if property == target { format!("{property}{OTHER}") } else { property.to_owned() };
+        // Under the name of a place that another value has, it would be read as that place's.
+        let other = property == target && is_taken(event, target);
+        let kept = if other { format!("{property}{OTHER}") } else { property.to_owned() };
         event.fields.entry(kept).or_insert_with(|| value.to_value());
+    }
+}
+
+/// Tells whether an earlier property has a place.
+fn is_taken(event: &SourceEvent, target: &str) -> bool {
+    match target {
+        "score" => event.score.is_some(),
+        "previous_score" => event.previous_score.is_some(),
+        "amount" => event.amount.is_some(),
+        "meeting_at" => event.meeting_at.is_some(),
+        _ => true,
     }
 }
 

@@ -117,6 +117,7 @@ impl Reading<'_> {
             Change::Cancelled { .. } => "cancelled",
             Change::Paused { .. } => "paused",
             Change::TaskDone { .. } => "tasks_done",
+            Change::SurveyAsked { .. } => "survey_asked",
             Change::Stepped { act: Act::Remind, .. } => "reminded",
             Change::Stepped { act: Act::Tell, .. } => "told",
             Change::Stepped { act: Act::Escalate, .. } => "escalated",
@@ -178,6 +179,19 @@ impl Reading<'_> {
                 self.act(about, who, &format!("rating.{score}"), 1);
                 let word = if *complete { "complete_yes" } else { "complete_no" };
                 self.act(about, who, word, 1);
+            }
+            Change::SurveyAnswered { score, .. } => {
+                self.act(about, who, "surveyed", 1);
+                self.act(about, who, "survey_sum", i64::from(*score));
+                self.act(about, who, &format!("survey.{score}"), 1);
+            }
+            Change::MilestoneKnown { milestone, success, .. } => {
+                self.act(about, who, &format!("milestone.{milestone}"), 1);
+                let counter = format!("milestone_success.{milestone}");
+                self.act(about, who, &counter, i64::from(*success));
+            }
+            Change::MilestoneMissed { milestone, .. } => {
+                self.act(about, who, &format!("milestone_missed.{milestone}"), 1);
             }
             Change::Touched { response: Some(response), .. } => self.touch(about, response),
             _ => self.clocks_and_tasks(about, change),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FieldType {
     /// Words.
@@ -57,6 +58,7 @@ impl FieldType {
 
 /// Who can say what a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A source, by its webhooks.
@@ -69,6 +71,7 @@ pub enum Origin {
 
 /// One field of a type's template.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FieldRule {
     /// Its key in the package.
@@ -113,6 +116,7 @@ impl FieldRule {
 
 /// What a template does with a handoff that opens with less than it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
     /// The completeness below which this applies, in percent.
@@ -127,6 +131,7 @@ pub struct Threshold {
 
 /// What happens to a handoff that opens below its threshold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Below {
     /// It opens like any other; people see what is missing.

@@ -1,8 +1,10 @@
 //! What a well-shaped configuration can still get wrong: names that name nothing, and promises it
 //! cannot keep.
 
+mod after;
 mod beside;
 mod clocks;
+mod enrichments;
 mod fields;
 mod messages;
 mod roster;
@@ -22,6 +24,7 @@ pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Rea
     lint.skills();
     lint.sources();
     lint.messages();
+    lint.enrichments();
 }
 
 struct Lint<'l, 'a> {
@@ -94,6 +97,7 @@ impl Lint<'_, '_> {
             }
             self.clocks(key, kind);
             self.beside(key, kind);
+            self.after(key, kind);
             self.fields(key, kind);
         }
     }

@@ -17,11 +17,11 @@ use crate::{
     calendar::Calendar,
     ids::{CalendarKey, PersonId},
 };
-use calendars::CalendarRule;
+pub(super) use calendars::CalendarRule;
 pub use files::{files_named, with_files};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt, ops::Range};
-use territories::TableRule;
+pub(super) use territories::TableRule;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -68,7 +68,7 @@ const SOFT: [&str; 9] = [
 /// configuration at all has one a byte.
 const PROBLEMS_MAX: usize = 1_000;
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "organisation",
     "calendars",
     "people",
@@ -79,6 +79,7 @@ const SECTIONS: [&str; 11] = [
     "rules",
     "sources",
     "messages",
+    "enrichments",
     "files",
 ];
 
@@ -159,6 +160,7 @@ impl<'a> Reader<'a> {
             rules: self.list(&document, "rules"),
             sources: self.entries(&document, "sources"),
             messages: self.optional(&document, "messages"),
+            enrichments: self.optional(&document, "enrichments"),
             organisation: organisation?,
         };
         if let Some(lint) = self.lints.filter(|_| self.problems.is_empty()) {

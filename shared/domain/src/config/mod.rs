@@ -11,12 +11,16 @@ mod lint;
 mod load;
 mod model;
 pub(crate) mod nearest;
+#[cfg(feature = "schema")]
+mod schema;
 pub(crate) mod territories;
 mod types;
 
 pub use fields::*;
 pub use load::{Problem, files_named, load, load_stored, with_files};
 pub use model::*;
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use territories::{Row, Seen, Territories};
 pub use types::*;
 

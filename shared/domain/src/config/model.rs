@@ -36,15 +36,19 @@ pub struct Config {
     pub sources: BTreeMap<SourceKey, Source>,
     /// What people send at a handoff.
     pub messages: BTreeMap<String, MessageRule>,
+    /// Who is asked what they know before a handoff is routed.
+    pub enrichments: BTreeMap<String, EnrichmentRule>,
 }
 
 /// The organisation as a whole.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Organisation {
     /// Its name, as digests show it.
     pub name: String,
     /// The zone whose days reports count.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub timezone: Tz,
     /// The calendar `"pool"` stands for until a pool is known.
     pub calendar: Option<CalendarKey>,
@@ -55,6 +59,10 @@ pub struct Organisation {
     /// How long an unrouted handoff waits before it is tried again.
     #[serde(default = "five_minutes")]
     pub reroute_every: Span,
+    /// Where the secret comes from that makes links outsiders may follow: `sample`, or a name the
+    /// runtime can look up.
+    #[serde(default = "sample")]
+    pub links_secret: String,
     /// When the daily digest is due, local time.
     #[serde(default = "half_past_seven")]
     pub digest_at: String,
@@ -62,6 +70,7 @@ pub struct Organisation {
 
 /// Somebody of the organisation.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// The name people know.
@@ -69,6 +78,7 @@ pub struct Person {
     /// The work address, by which CRMs name owners.
     pub email: String,
     /// Their zone, for the times they read.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub timezone: Option<Tz>,
     /// How many handoffs they may have open over all pools; people without one take no handoffs.
     pub capacity: Option<u32>,
@@ -81,6 +91,7 @@ pub struct Person {
     /// Their working hours, for pools that want somebody on shift; none means the pool's.
     pub calendar: Option<CalendarKey>,
     /// The first day on which they take handoffs.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub starts: Option<NaiveDate>,
     /// Whether they take part at all.
     #[serde(default = "yes")]
@@ -89,6 +100,7 @@ pub struct Person {
 
 /// A team's reps who share the same work.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// The name people know.
@@ -112,6 +124,7 @@ pub struct Pool {
 
 /// Who is asked when none of a pool's reps can take a handoff.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String")]
 pub enum Otherwise {
     /// Whoever comes on shift first.
@@ -139,6 +152,7 @@ impl TryFrom<String> for Otherwise {
 
 /// A rep's place in a pool.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Member {
     /// The rep.
@@ -150,6 +164,7 @@ pub struct Member {
 
 /// What a claim counts: at most one open handoff per lane and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ClaimBy {
     /// The person's journey.
@@ -162,6 +177,7 @@ pub enum ClaimBy {
 
 /// A lane: handoffs of it stand for one another.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lane {
     /// Per what at most one is open.
@@ -170,6 +186,7 @@ pub struct Lane {
 
 /// One routing rule: every clause holds, or it is not this rule.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name, as the trace shows it.
@@ -193,6 +210,7 @@ pub struct Rule {
 
 /// Who of a handoff does something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// Whoever has it.
@@ -204,6 +222,7 @@ pub enum Side {
 
 /// A message people send at a handoff, as a template.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MessageRule {
     /// The name people know.
@@ -223,8 +242,42 @@ pub struct MessageRule {
     pub text: String,
 }
 
+/// Another system that is asked what it knows, by one GET of a JSON document.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EnrichmentRule {
+    /// The name people know; values say that they come from it.
+    pub name: String,
+    /// The types it is asked about; none means all.
+    #[serde(default)]
+    pub types: Vec<TypeKey>,
+    /// The address, in which `{lead.email_domain}` and the like stand for what is known.
+    pub url: String,
+    /// Where its secret comes from: a name the runtime can look up. None asks without one.
+    pub secret: Option<String>,
+    /// The header the secret stands in.
+    #[serde(default = "authorization")]
+    pub header: String,
+    /// What stands before the secret.
+    #[serde(default = "bearer")]
+    pub prefix: String,
+    /// How long it has to answer; never more than two seconds.
+    #[serde(default = "a_second")]
+    pub timeout: Span,
+    /// How long its answer is kept; no time asks each time.
+    #[serde(default = "a_week")]
+    pub keep: Span,
+    /// The CRM whose thin events it completes; it is asked about nothing else.
+    pub reads_back: Option<String>,
+    /// Where in the answer is what: a place such as `company.size` is a field's value, or a
+    /// `subject.` part's; places joined by `+` are joined by spaces.
+    pub fields: BTreeMap<String, String>,
+}
+
 /// How a source speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
     /// Standard Webhooks, this system's own JSON.
@@ -239,6 +292,7 @@ pub enum SourceKind {
 
 /// One source of events.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// How it speaks.
@@ -263,6 +317,7 @@ pub struct Source {
 
 /// When a change at a source is one of our events.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
     /// The source's object: `contact`, `Opportunity`.
@@ -363,6 +418,26 @@ fn yes() -> bool {
 
 pub(super) fn one() -> u32 {
     1
+}
+
+fn authorization() -> String {
+    "authorization".to_owned()
+}
+
+fn bearer() -> String {
+    "Bearer ".to_owned()
+}
+
+fn a_second() -> Span {
+    Span::new(0, 1).unwrap_or_default()
+}
+
+fn a_week() -> Span {
+    Span::new(7, 0).unwrap_or_default()
+}
+
+fn sample() -> String {
+    "sample".to_owned()
 }
 
 fn email() -> String {

@@ -1,11 +1,12 @@
 //! The shape of a handoff type: what opens it, its clocks and ladders, what must be passed on.
 
 use super::fields::{FieldRule, Threshold};
-use crate::{ids::LaneKey, span::Span};
+use crate::{ids::LaneKey, involved::Part, span::Span};
 use serde::{Deserialize, Serialize};
 
 /// Whether a type acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Its triggers open nothing.
@@ -19,6 +20,7 @@ pub enum Mode {
 
 /// One kind of handoff.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HandoffType {
     /// The name people know.
@@ -65,6 +67,14 @@ pub struct HandoffType {
     pub overlap: Option<OverlapRule>,
     /// When its owner is sent everything that is known, before the meeting.
     pub brief: Option<BriefRule>,
+    /// Who is involved besides its owner.
+    #[serde(default)]
+    pub involve: Vec<InvolveRule>,
+    /// What the person who was passed on is asked.
+    pub survey: Option<SurveyRule>,
+    /// What it has to prove after it ended well.
+    #[serde(default)]
+    pub milestones: Vec<MilestoneRule>,
     /// What must be passed on.
     pub fields: Vec<FieldRule>,
     /// What happens to one that opens with less than it should.
@@ -73,6 +83,7 @@ pub struct HandoffType {
 
 /// An event that opens a handoff.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
     /// The event's name.
@@ -83,6 +94,7 @@ pub struct Trigger {
 
 /// What a clock counts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
     /// Forward from the trigger.
@@ -94,6 +106,7 @@ pub enum Start {
 
 /// What stops a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stop {
     /// The first touch by the receiving team.
@@ -107,6 +120,7 @@ pub enum Stop {
 
 /// One clock of a type.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClockRule {
     /// Its name, such as `respond`.
@@ -131,6 +145,7 @@ pub struct ClockRule {
 
 /// Another target for those of whom all clauses hold.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TargetRule {
     /// CEL clauses over `lead`, `account`, `handoff`, `territory` and `now`.
@@ -141,6 +156,7 @@ pub struct TargetRule {
 
 /// One touch of the sequence that follows acceptance.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskRule {
     /// Its name, such as `first_email`.
@@ -161,6 +177,7 @@ pub struct TaskRule {
 
 /// Who stays beside the owner, and for how long.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OverlapRule {
     /// `sender`, or a role.
@@ -173,14 +190,68 @@ pub struct OverlapRule {
 
 /// When the owner is sent everything that is known.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BriefRule {
     /// How long before the meeting.
     pub before: Span,
 }
 
+/// Who is involved in some handoffs besides their owner.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct InvolveRule {
+    /// A role of the organisation.
+    pub who: String,
+    /// As what.
+    #[serde(rename = "as")]
+    pub part: Part,
+    /// CEL clauses over `lead`, `account`, `handoff`, `territory` and `now`; none means all.
+    #[serde(default)]
+    pub when: Vec<String>,
+}
+
+/// What the person who was passed on is asked.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SurveyRule {
+    /// The question, answered in one of five words from poor to excellent.
+    #[serde(default = "how_was_it")]
+    pub question: String,
+    /// How long a link is good.
+    #[serde(default = "thirty_days")]
+    pub open_for: Span,
+    /// Whether the receiving team's first touch makes a link by itself.
+    #[serde(default = "yes")]
+    pub at_first_touch: bool,
+}
+
+/// What is to be known some time after a handoff ended well.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MilestoneRule {
+    /// Its name, such as `renewal`.
+    pub name: String,
+    /// What people call it.
+    pub label: String,
+    /// When its owner is asked, counted from the trigger.
+    pub after: Span,
+    /// How long they have to say it.
+    #[serde(default = "thirty_days")]
+    pub within: Span,
+    /// The outcomes it may have.
+    pub outcomes: Vec<String>,
+    /// The outcomes that count as success.
+    #[serde(default)]
+    pub success: Vec<String>,
+}
+
 /// What a rung of a ladder does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Act {
     /// Reminds somebody before the deadline.
@@ -197,6 +268,7 @@ pub enum Act {
 
 /// One rung of a ladder.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rung {
     /// When: `80%` of the target, `breach`, or `+30m` after it.
@@ -210,6 +282,7 @@ pub struct Rung {
 
 /// When a rung is due, relative to its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String")]
 pub enum RungTime {
     /// At a share of the target, in percent.
@@ -243,6 +316,18 @@ impl TryFrom<String> for RungTime {
 
 fn five_days() -> Span {
     Span::new(5, 0).unwrap_or_default()
+}
+
+fn thirty_days() -> Span {
+    Span::new(30, 0).unwrap_or_default()
+}
+
+fn how_was_it() -> String {
+    "How well did we pass you on to the people who look after you now?".to_owned()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn an_hour() -> Span {

@@ -129,6 +129,12 @@ pub struct Figures {
     pub rating_hundredths: Option<i64>,
     /// Share of ratings that are four or five of five.
     pub well_rated_percent: Option<i64>,
+    /// Surveys that were answered by those who were passed on.
+    pub surveyed: i64,
+    /// Their average, in hundredths.
+    pub survey_hundredths: Option<i64>,
+    /// Share of them that say “very good” or “excellent”.
+    pub survey_well_percent: Option<i64>,
     /// Reports that the information was incomplete.
     pub incomplete_reports: i64,
     /// Handoffs old enough to have been followed up.
@@ -150,6 +156,8 @@ impl Figures {
         let old = over(&rows.cohort, ripe);
         let (opened, rated) = (cohort.get("opened"), cohort.get("rated"));
         let well_rated = cohort.get("rating.4") + cohort.get("rating.5");
+        let surveyed = cohort.get("surveyed");
+        let went_well = cohort.get("survey.4") + cohort.get("survey.5");
         let never = old.get("opened") - old.get("touched");
         let by_name = |prefix: &'static str| {
             cohort.under(prefix).map(|(name, amount)| (name.to_owned(), amount)).collect()
@@ -185,6 +193,9 @@ impl Figures {
             rated,
             rating_hundredths: ratio(cohort.get("rating_sum") * 100, rated),
             well_rated_percent: percent(well_rated, rated),
+            surveyed,
+            survey_hundredths: ratio(cohort.get("survey_sum") * 100, surveyed),
+            survey_well_percent: percent(went_well, surveyed),
             incomplete_reports: cohort.get("complete_no"),
             due_for_follow_up: old.get("opened"),
             never_followed_up: never,

@@ -4,6 +4,7 @@ use super::Targets;
 use crate::{
     handoff::Flag,
     ids::{PersonId, PoolId, TypeKey},
+    involved::Part,
     money::Money,
     routing::Trace,
 };
@@ -132,6 +133,36 @@ pub enum Command {
         score: u8,
         /// Whether the information was complete.
         complete: bool,
+    },
+    /// The person who was passed on is to be asked how that went.
+    AskSurvey,
+    /// They need not be.
+    WithdrawSurvey {
+        /// Who says so.
+        by: PersonId,
+    },
+    /// They say it.
+    AnswerSurvey {
+        /// Which survey of the handoff.
+        n: u32,
+        /// One to five.
+        score: u8,
+    },
+    /// Somebody is involved besides its owner.
+    Involve {
+        /// Who says so.
+        by: PersonId,
+        /// Who.
+        who: PersonId,
+        /// As what.
+        part: Part,
+    },
+    /// Somebody is involved no longer.
+    Release {
+        /// Who says so.
+        by: PersonId,
+        /// Who.
+        who: PersonId,
     },
     /// Another trigger of its lane fired.
     Join {

@@ -4,6 +4,7 @@ use crate::{
     ids::{PersonId, PoolId, TypeKey},
     span::Span,
     stage::{Stage, Verb},
+    survey::Over,
 };
 use chrono::{DateTime, Utc};
 
@@ -49,6 +50,27 @@ pub enum Refusal {
     /// A rating out of range.
     #[error("A rating is 1 to 5, not {0}.")]
     Rating(u8),
+    /// A type that asks no prospects.
+    #[error("This type asks nobody how it went: its configuration has no `survey`.")]
+    NoSurvey,
+    /// A survey that was answered.
+    #[error("They have answered already: ask them yourself if you want to know more.")]
+    Surveyed,
+    /// Nobody they could rate.
+    #[error("Nobody of the receiving team has it: there is nothing to rate.")]
+    NobodyToRate,
+    /// A link that can be answered no more.
+    #[error(transparent)]
+    Survey(Over),
+    /// Its owner leads it already.
+    #[error("{owner} has this handoff and leads it: involve somebody else.")]
+    LeadsAlready {
+        /// Who has it.
+        owner: String,
+    },
+    /// As many people as may be involved.
+    #[error("{0} people are involved here: release one before you involve another.")]
+    EnoughInvolved(usize),
     /// A type the configuration no longer has.
     #[error("The configuration has no handoff type `{0}`: choose one it has.")]
     UnknownType(TypeKey),

@@ -9,6 +9,7 @@ use crate::{
     handoff::Handoff,
     ids::PersonId,
     stage::{Stage, Verb},
+    survey,
 };
 use chrono::{DateTime, Utc};
 
@@ -24,6 +25,7 @@ pub(super) fn touch(
 ) -> Vec<Change> {
     let receiving = by.as_ref().is_none_or(|by| {
         handoff.owner.as_ref() == Some(by)
+            || handoff.is_received_by(by)
             || facts.active.pools_of(by).any(|pool| {
                 facts.active.pools.get(pool).is_some_and(|pool| pool.team == handoff.to)
             })
@@ -49,6 +51,7 @@ pub(super) fn touch(
     changes.extend(stopped(handoff, at, |stop| stop != Stop::Success));
     if Verb::Touch.leads(handoff.stage) == Some(Stage::Engaged) && handoff.stage != Stage::Engaged {
         changes.push(Change::Engaged);
+        changes.extend(survey::begun(handoff, facts, now));
     }
     // A touch is an acceptance where nobody had accepted; not one by who had it before.
     let theirs = by.as_ref().is_none_or(|by| handoff.owner.as_ref() == Some(by));

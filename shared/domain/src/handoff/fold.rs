@@ -3,12 +3,15 @@
 //! It decides nothing: whoever wrote the change did. So folding a history again, years later and by
 //! another version of this software, gives what was stored.
 
-use super::Handoff;
+use super::{Flag, Handoff, Rating};
 use crate::{
     beside::{Task, TaskState},
     change::Change,
     clock::{Clock, ClockState, Credit},
+    involved::Involved,
+    milestone::Milestone,
     stage::Stage,
+    survey::Survey,
 };
 use chrono::{DateTime, Utc};
 
@@ -58,6 +61,8 @@ impl Handoff {
                 }
                 self.routing = None;
                 self.stage = Stage::Assigned;
+                // Who has it is not involved besides.
+                self.involved.retain(|one| one.who != *owner);
             }
             Change::Unrouted { routing, .. } => self.routing = Some(routing.clone()),
             Change::RoutingRequested { routing, had } => {
@@ -124,6 +129,9 @@ impl Handoff {
             Change::Completed { outcome, .. } => self.close(Stage::Completed, Some(outcome), at),
             Change::Recycled { to, .. } => self.close(Stage::Recycled, Some(to), at),
             Change::Cancelled { .. } => self.close(Stage::Cancelled, None, at),
+            Change::ReadBack => {
+                self.flags.remove(&Flag::ReadBack);
+            }
             Change::Flagged { flag } => {
                 self.flags.insert(*flag);
             }
@@ -179,12 +187,47 @@ impl Handoff {
                 self.questions.push(question.clone());
             }
             Change::Answered { question, .. } => self.questions.retain(|open| open.n != *question),
+            Change::Rated { score, complete } => {
+                self.rating = Some(Rating { score: *score, complete: *complete });
+            }
+            Change::SurveyAsked { n, until } => {
+                let (n, until) = (*n, *until);
+                self.survey = Some(Survey { n, until, score: None, withdrawn: false });
+            }
+            Change::SurveyWithdrawn { .. } | Change::SurveyAnswered { .. } => self.surveyed(change),
+            Change::MilestonesBegun { milestones } => self.milestones.clone_from(milestones),
+            Change::MilestoneAsked { milestone, .. } => {
+                self.put_milestone(milestone, |one| one.asked = true);
+            }
+            Change::MilestoneKnown { milestone, outcome, .. } => {
+                self.put_milestone(milestone, |one| one.outcome = Some(outcome.clone()));
+            }
+            Change::MilestoneMissed { milestone, .. } => {
+                self.put_milestone(milestone, |one| one.missed = true);
+            }
+            Change::Involved { who, part, .. } => {
+                self.involved.retain(|one| one.who != *who);
+                self.involved.push(Involved { who: who.clone(), part: *part });
+            }
+            Change::Released { who, .. } => self.involved.retain(|one| one.who != *who),
             Change::Joined { .. }
             | Change::Touched { .. }
             | Change::Noted
-            | Change::Mentioned { .. }
-            | Change::Rated { .. } => {}
+            | Change::Mentioned { .. } => {}
         }
+    }
+
+    fn surveyed(&mut self, change: &Change) {
+        let Some(survey) = &mut self.survey else { return };
+        match change {
+            Change::SurveyAnswered { n, score } if survey.n == *n => survey.score = Some(*score),
+            Change::SurveyWithdrawn { n, .. } if survey.n == *n => survey.withdrawn = true,
+            _ => {}
+        }
+    }
+
+    fn put_milestone(&mut self, name: &str, put: impl Fn(&mut Milestone)) {
+        self.milestones.iter_mut().filter(|one| one.name == name).for_each(put);
     }
 
     fn clock_mut(&mut self, name: &str) -> Option<&mut Clock> {

@@ -37,6 +37,7 @@ fn commit(kind: &str, changes: Vec<Change>) -> Commit {
             owner_before: Some("carla".into()),
             owner: Some("carla".into()),
             beside: None,
+            involved: Vec::new(),
             from: "marketing".into(),
             sender: None,
             source: "hubspot".into(),

@@ -20,7 +20,7 @@ pub use lacking::lacking;
 pub use place::{Daily, Place, Places};
 pub use rotation::{Choice, Standing, TURN, choose, raised, turn};
 pub use rules::{Fault, Match, Rules, Won, hold};
-pub(crate) use rules::{clause_fault, skill_of};
+pub(crate) use rules::{attributes, clause_fault, skill_of};
 pub use trace::{AccountOwner, Candidate, Clause, PassedOver, RuleFailed, Trace, Tried};
 pub use way::{Asking, Unread, Way, afresh, route};
 pub use why_not::why_not;

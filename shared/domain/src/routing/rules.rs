@@ -27,6 +27,7 @@ pub use check::Fault;
 pub(crate) use check::clause_fault;
 use chrono::{DateTime, Utc};
 use compile::compile;
+pub(crate) use context::attributes;
 use context::{Facts, known_texts};
 use expression::{Demand, Path, References, compared, demand, narrow};
 use plain::{Fields, Said, Test};

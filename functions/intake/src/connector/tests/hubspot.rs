@@ -353,5 +353,5 @@ fn the_fields_table_reaches_every_attribute() {
     assert_eq!(event.subject.company.as_deref(), Some("Acme"));
     assert_eq!(event.subject.country.as_deref(), Some("DE"));
     assert_eq!(event.subject.name.as_deref(), Some("Dana Reyes"));
-    assert_eq!(json!(event.fields), json!({"company": "ACME Inc.", "nickname": "Dana"}));
+    assert_eq!(json!(event.fields), json!({"company_as_sent": "ACME Inc.", "nickname": "Dana"}));
 }

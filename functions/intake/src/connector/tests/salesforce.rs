@@ -116,10 +116,14 @@ fn a_lead_carries_its_score_its_time_and_its_references() {
 
 #[test]
 fn amounts_take_the_records_currency() {
-    let fields = "<sf:Amount>10.5</sf:Amount><sf:CurrencyIsoCode>JPY</sf:CurrencyIsoCode>";
-    let event = event(&salesforce(), lead(fields));
-    assert_eq!(event.amount, Some(Money { minor: 1050, currency: "JPY".into() }));
-    assert!(event.fields.is_empty());
+    for (currency, minor) in [("EUR", 1_050), ("JPY", 10), ("KWD", 10_500)] {
+        let fields = format!(
+            "<sf:Amount>10.5</sf:Amount><sf:CurrencyIsoCode>{currency}</sf:CurrencyIsoCode>"
+        );
+        let event = event(&salesforce(), lead(&fields));
+        assert_eq!(event.amount, Some(Money { minor, currency: currency.into() }));
+        assert!(event.fields.is_empty());
+    }
 }
 
 #[test]

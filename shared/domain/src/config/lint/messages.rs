@@ -53,7 +53,8 @@ impl Lint<'_, '_> {
         let handoff = Handoff { kind: kind.clone(), ..Handoff::default() };
         let (package, zone) = (Package::default(), config.organisation.timezone);
         let template = known.fields.as_slice();
-        let known = Known { handoff: &handoff, package: &package, template, config, zone };
+        let (handoff, package, survey_link) = (&handoff, &package, None);
+        let known = Known { handoff, package, template, config, zone, survey_link };
         if let Err(why) = fill(rule, known) {
             let message = format!("`{key}` cannot be filled in: {why}.");
             let help = "Write plain text with names such as {{ lead.first_name }}.";

@@ -21,8 +21,10 @@ const CLOSED_DAYS_MAX: usize = 183;
 
 /// A calendar as the file writes it.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(super) struct CalendarRule {
+pub(in crate::config) struct CalendarRule {
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     timezone: Tz,
     hours: Vec<HoursRule>,
     #[serde(default)]
@@ -33,6 +35,7 @@ pub(super) struct CalendarRule {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct HoursRule {
     on: Vec<String>,
@@ -41,6 +44,7 @@ struct HoursRule {
 
 /// A day with hours of its own, holiday or not.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct ExtraRule {
     on: String,

@@ -21,14 +21,16 @@ const TOLD_MAX: usize = 20;
 
 /// A territory table as the file writes it.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(super) struct TableRule {
+pub(in crate::config) struct TableRule {
     file: Option<String>,
     rows: Option<Vec<BTreeMap<String, Cell>>>,
 }
 
 /// A cell written inline.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "a cell is no text and no whole number: write \"50\" or 50")]
 enum Cell {
     Text(String),

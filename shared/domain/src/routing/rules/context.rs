@@ -23,6 +23,11 @@ use std::{
 /// The language's own functions, the same for every lead.
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
+/// The attributes of a lead that clauses can ask of though no template has them.
+pub(crate) fn attributes() -> impl Iterator<Item = &'static str> + Clone {
+    TEXTS.into_iter().chain(["employees"])
+}
+
 const TEXTS: [&str; 8] =
     ["company", "country", "industry", "segment", "language", "product", "postal_code", "region"];
 /// The attributes of a lead that are whole numbers, whatever was said.

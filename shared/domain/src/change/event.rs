@@ -1,0 +1,62 @@
+//! Which changes others hear of on the bus, and under which name.
+
+use super::Change;
+use crate::config::Act;
+
+impl Change {
+    /// Names the event it becomes on the bus; `None` for what only the history keeps.
+    pub fn event(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Opened { .. } => "handoff.opened",
+            Self::Joined { .. } | Self::Upgraded { .. } => "handoff.joined",
+            Self::Assigned { before: None, .. } => "handoff.assigned",
+            Self::Assigned { .. } => "handoff.reassigned",
+            Self::Unrouted { again: false, .. } => "handoff.unrouted",
+            Self::RoutingRequested { .. } => "handoff.routing_requested",
+            Self::Accepted { .. } => "handoff.accepted",
+            Self::Touched { .. } => "handoff.touched",
+            Self::Breached { .. } => "handoff.breached",
+            Self::Stepped { act: Act::Remind, .. } => "handoff.reminded",
+            Self::Stepped { act: Act::Tell | Act::Escalate, .. } => "handoff.escalated",
+            Self::Returned { .. } => "handoff.returned",
+            Self::Resubmitted { .. } => "handoff.resubmitted",
+            Self::Completed { .. } => "handoff.completed",
+            Self::Recycled { .. } => "handoff.recycled",
+            Self::Cancelled { .. } => "handoff.cancelled",
+            Self::Noted => "handoff.noted",
+            Self::Asked { .. } => "handoff.asked",
+            Self::Answered { .. } => "handoff.answered",
+            Self::Rated { .. } => "handoff.rated",
+            Self::SurveyAsked { .. } => "handoff.survey_asked",
+            Self::SurveyAnswered { .. } => "handoff.survey_answered",
+            Self::MilestoneAsked { .. } => "handoff.milestone_asked",
+            Self::MilestoneKnown { .. } => "handoff.milestone_known",
+            Self::MilestoneMissed { .. } => "handoff.milestone_missed",
+            Self::Involved { .. } => "handoff.involved",
+            Self::Paused { .. } => "handoff.paused",
+            Self::Resumed { .. } => "handoff.resumed",
+            Self::TaskMissed { .. } => "handoff.task_missed",
+            Self::Briefed { .. } => "handoff.briefed",
+            Self::Updated { .. }
+            | Self::SurveyWithdrawn { .. }
+            | Self::MilestonesBegun { .. }
+            | Self::ReadBack
+            | Self::Released { .. }
+            | Self::Mentioned { .. }
+            | Self::CadenceStarted { .. }
+            | Self::CadenceEnded { .. }
+            | Self::TaskDone { .. }
+            | Self::TaskExcused { .. }
+            | Self::Rescheduled { .. }
+            | Self::OverlapEnded { .. }
+            | Self::Unrouted { .. }
+            | Self::ClockMoved { .. }
+            | Self::Engaged
+            | Self::ClockMet { .. }
+            | Self::Stepped { .. }
+            | Self::StepPassed { .. }
+            | Self::Flagged { .. }
+            | Self::MovedJourney { .. } => return None,
+        })
+    }
+}
