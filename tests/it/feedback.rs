@@ -254,3 +254,59 @@ async fn whoever_is_involved_hears_sees_and_touches_and_a_sponsor_hears_of_troub
     world.settle().await;
     world.read_mail();
 }
+
+#[tokio::test]
+async fn a_feedback_session_has_examples_without_names_and_is_written_down_once() {
+    let (mut world, good, owner) = signed(500_000).await;
+    let rate = |score: u8, complete: bool| json!({ "score": score, "complete": complete });
+    assert_eq!(world.act(&owner, &good, "rate", rate(5, true)).await.status, 200);
+    let poor = world.demo_request("8").await;
+    let rep = world.handoff(&poor).await.owner.unwrap().to_string();
+    world.pass(Duration::minutes(6)).await;
+    let body = json!({ "score": 1, "complete": false, "comment": "Dana Hall never asked for it" });
+    assert_eq!(world.act(&rep, &poor, "rate", body).await.status, 200);
+    world.settle().await;
+    world.read_mail();
+    let shown = world.get("/api/sessions").await;
+    let (best, worst) = (&shown.body["examples"]["best"], &shown.body["examples"]["worst"]);
+    assert_eq!(best[0]["type"], "Closed-won", "{shown:?}");
+    assert_eq!(worst[0]["type"], "Hot lead", "{shown:?}");
+    let reasons = worst[0]["reasons"].to_string();
+    assert!(
+        reasons.contains("rated it 1 of 5") && reasons.contains("respond was missed"),
+        "{reasons}"
+    );
+    let page = world.get("/sessions").await;
+    for private in ["Dana", "Acme", "never asked", owner.as_str(), good.as_str(), poor.as_str()] {
+        assert!(!shown.text.contains(private), "{private} in {}", shown.text);
+        let main = page.text.split("<main").nth(1).unwrap();
+        assert!(!main.contains(private), "{private} on the page");
+    }
+    let body = json!({ "teams": ["sdr", "cs"], "notes": "Call before the mail." });
+    let key = [("x-handoff-person", "priya"), ("idempotency-key", "s1")];
+    for _ in 0..2 {
+        let written = world.call(Method::POST, "/api/sessions", &key, body.clone()).await;
+        assert_eq!(written.status, 201, "{written:?}");
+    }
+    let nobody = world.call(Method::POST, "/api/sessions", &[], body).await;
+    assert_eq!(nobody.status, 403, "{nobody:?}");
+    let shown = world.get("/api/sessions").await;
+    let sessions = shown.body["sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 1, "{shown:?}");
+    assert_eq!(sessions[0]["teams"], json!(["cs", "sdr"]));
+    assert_eq!(sessions[0]["examples"]["worst"][0]["type"], "Hot lead", "kept as it was");
+    let metrics = world.get("/api/metrics").await;
+    let (held, wanted) = (&metrics.body["sessions"], &metrics.body["targets"]["sessions"]);
+    assert_eq!((held, wanted), (&json!(1), &json!(2)));
+    assert!(world.get("/dashboard").await.text.contains("Feedback sessions"));
+    // A form that is refused keeps what was typed.
+    let mut request = Request::new("held_on=2026-01-05&notes=Kept+words".into());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = "/sessions".parse().unwrap();
+    request.headers_mut().insert("x-handoff-person", http::HeaderValue::from_static("priya"));
+    let refused: Answer = world.post(request).await.into();
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.text.contains("Say which teams took part") && refused.text.contains("Kept words")
+    );
+}

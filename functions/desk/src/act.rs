@@ -172,6 +172,12 @@ impl Desk {
     }
 }
 
+/// Hashes texts, each with where it ends.
+pub(crate) fn fingerprint_of(texts: &[&str]) -> String {
+    let said = format!("{texts:?}");
+    hex::encode(Sha256::digest(said.as_bytes()))
+}
+
 /// Keeps the keys of commands apart from those of openings.
 fn act_key(key: &str) -> String {
     format!("act:{key}")

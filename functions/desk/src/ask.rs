@@ -219,7 +219,7 @@ impl Fields {
     }
 
     /// Takes a text that may be there, and may be as long as a value of a package.
-    fn long(&mut self, name: &str) -> Result<Option<String>, String> {
+    pub(crate) fn long(&mut self, name: &str) -> Result<Option<String>, String> {
         match self.take(name) {
             Some(Value::String(text)) if text.len() > VALUE_BYTES_MAX => {
                 Err("The note is longer than 32 KB: say it shorter, or link to it.".to_owned())
@@ -230,6 +230,15 @@ impl Fields {
             None | Some(Value::String(_)) => Ok(None),
             Some(_) => Err(format!("`{name}` must be text.")),
         }
+    }
+
+    /// Takes several words.
+    pub(crate) fn words(&mut self, name: &str) -> Result<Vec<String>, String> {
+        let Some(said) = self.take(name) else { return Ok(Vec::new()) };
+        let said = said.as_array().cloned().unwrap_or_else(|| vec![said]);
+        let words = said.iter().map(|one| one.as_str().map(|word| word.trim().to_owned()));
+        let words = words.collect::<Option<Vec<String>>>();
+        words.ok_or_else(|| format!("`{name}` must be a list of words."))
     }
 
     /// Takes a text that must be there.

@@ -24,6 +24,7 @@ mod reassign;
 mod route;
 mod row;
 mod said;
+mod sessions;
 mod sheet;
 mod survey;
 #[cfg(test)]
@@ -131,6 +132,8 @@ impl Desk {
             Route::Reassign => self.page_reassign(request, &pairs, &visitor).await,
             Route::Dashboard => self.page_dashboard(request, &pairs, &visitor).await,
             Route::Digest => self.page_digest(request, &pairs, &visitor).await,
+            Route::Sessions => self.page_sessions(request, &visitor).await,
+            Route::Session => self.page_session(request, &visitor).await,
             Route::Person => self.pick(body),
             Route::ApiList => self.api_list(&pairs, accept).await,
             Route::ApiOpen => self.api_open(&visitor, headers, body).await,
@@ -142,6 +145,8 @@ impl Desk {
             Route::ApiReassign => self.api_reassign(&visitor, &pairs, headers, body).await,
             Route::ApiQueue => self.api_queue(&pairs, accept).await,
             Route::ApiMetrics => self.api_metrics(&pairs).await,
+            Route::ApiSessions => self.api_sessions().await,
+            Route::ApiSession => self.api_session(&visitor, headers, body).await,
             Route::ApiHealth => self.api_health().await,
         }
     }

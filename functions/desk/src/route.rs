@@ -40,6 +40,10 @@ pub(crate) enum Route {
     Dashboard,
     /// The page of a day's digest.
     Digest,
+    /// The page of feedback sessions.
+    Sessions,
+    /// Its form.
+    Session,
     /// The choice of who one is.
     Person,
     /// A list.
@@ -60,6 +64,10 @@ pub(crate) enum Route {
     ApiReassign,
     /// The queue.
     ApiQueue,
+    /// The feedback sessions, and examples for the next one.
+    ApiSessions,
+    /// One that was held.
+    ApiSession,
     /// The month.
     ApiMetrics,
     /// How the system is.
@@ -100,6 +108,8 @@ fn reads(segments: &[&str]) -> Option<Route> {
         ["people", "reassign"] => Route::Reassign,
         ["dashboard"] => Route::Dashboard,
         ["digest"] => Route::Digest,
+        ["sessions"] => Route::Sessions,
+        ["api", "sessions"] => Route::ApiSessions,
         ["api", "handoffs"] => Route::ApiList,
         ["api", "handoffs", id] => Route::ApiHandoff(id.into()),
         ["api", "handoffs", id, "messages"] => Route::ApiMessages(id.into()),
@@ -123,6 +133,8 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
         ["people", "absence"] => Ok(Route::Absence),
         ["people", "reassign"] => Ok(Route::Reassign),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
+        ["sessions"] => Ok(Route::Session),
+        ["api", "sessions"] => Ok(Route::ApiSession),
         ["api", "handoffs"] => Ok(Route::ApiOpen),
         ["api", "handoffs", id, word] => verb(word).map(|verb| Route::ApiAct(id.into(), verb)),
         ["api", "reassign"] => Ok(Route::ApiReassign),

@@ -114,7 +114,7 @@ impl Enricher {
     ) -> Vec<Question<'a>> {
         let subject = &package.subject;
         let rules = config.enrichments.iter();
-        let rules = rules.filter(|(_, rule)| enrichment::concerns(rule, &handoff.kind, subject));
+        let rules = rules.filter(|(_, rule)| enrichment::concerns(rule, handoff, subject));
         let rules = rules.filter(|(name, _)| !self.is_left_alone(name));
         let question = |(name, rule): (&'a String, &'a EnrichmentRule)| {
             let address = enrichment::address(rule, subject)?;

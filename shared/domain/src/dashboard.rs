@@ -37,6 +37,8 @@ pub struct Targets {
     pub rating_hundredths_by_type: BTreeMap<TypeKey, i64>,
     /// How old a handoff must be before nobody having followed up counts against it.
     pub follow_up_days: u64,
+    /// How many feedback sessions are held a month, at least.
+    pub sessions: i64,
     /// What handoffs lead to elsewhere.
     pub conversions: Vec<Benchmark>,
 }
@@ -71,6 +73,7 @@ impl Default for Targets {
             rating_hundredths: 420,
             rating_hundredths_by_type: [("closed_won".into(), 450)].into(),
             follow_up_days: 7,
+            sessions: 2,
             conversions: vec![
                 benchmark("mql", "led_to.meeting_set", "MQL to meeting", 20),
                 benchmark("meeting_set", "success", "Meeting to opportunity", 65),
@@ -160,6 +163,10 @@ pub struct Dashboard {
     pub handoffs_per_rep_tenths: Option<i64>,
     /// By week.
     pub weeks: Vec<Week>,
+    /// Feedback sessions that were held; whoever reads them adds them.
+    pub sessions: i64,
+    /// Those of the month before.
+    pub sessions_before: i64,
     /// What is wanted.
     pub targets: Targets,
 }
@@ -218,6 +225,8 @@ impl Dashboard {
             weeks: weeks(rows.get("all").unwrap_or(&nothing), &month, today),
             total,
             before,
+            sessions: 0,
+            sessions_before: 0,
             targets,
         }
     }

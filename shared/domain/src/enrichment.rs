@@ -9,8 +9,7 @@
 use crate::{
     config::{EnrichmentRule, FieldRule, Origin},
     event::SourceEvent,
-    handoff::Handoff,
-    ids::TypeKey,
+    handoff::{Flag, Handoff},
     package::Package,
     subject::Subject,
 };
@@ -40,10 +39,11 @@ const TEXT_BYTES_MAX: usize = 4_096;
 const LIST_MAX: usize = 50;
 
 /// Tells whether a rule asks about a handoff, as the configuration has it.
-pub fn concerns(rule: &EnrichmentRule, kind: &TypeKey, subject: &Subject) -> bool {
-    let of_type = rule.types.is_empty() || rule.types.contains(kind);
-    let of_crm = rule.reads_back.is_none() || rule.reads_back == subject.crm;
-    of_type && of_crm
+pub fn concerns(rule: &EnrichmentRule, handoff: &Handoff, subject: &Subject) -> bool {
+    let of_type = rule.types.is_empty() || rule.types.contains(&handoff.kind);
+    let thin = handoff.flags.contains(&Flag::ReadBack);
+    let to_read_back = rule.reads_back.is_none() || (thin && rule.reads_back == subject.crm);
+    of_type && to_read_back
 }
 
 /// Makes the address a rule asks; none, where something it names is not known.

@@ -17,6 +17,7 @@ pub mod decide;
 pub mod digest;
 pub mod enrichment;
 pub mod event;
+pub mod examples;
 pub mod handoff;
 pub mod ids;
 pub mod involved;

@@ -22,9 +22,10 @@
 //! `resubmitted`, `joined`, `upgraded`, `paused`, `tasks_done`, `tasks_missed`, `rated` with
 //! `rating_sum`, `rating.<n>`, `complete_yes` and `complete_no`, `survey_asked`, `surveyed` with
 //! `survey_sum` and `survey.<n>`, `milestone.<milestone>` (known), `milestone_success.<milestone>`
-//! and `milestone_missed.<milestone>`. `rejected` and `recycled` also count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`, `tasks_excused`
-//! (done in time, or not needed, as was told later) and `corrected` (a response whose earlier touch
-//! came in later); only `cohort` has `led_to`.
+//! and `milestone_missed.<milestone>`. `rejected` and `recycled` also count by reason
+//! (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`, `tasks_excused` (done in time, or
+//! not needed, as was told later) and `corrected` (a response whose earlier touch came in later);
+//! only `cohort` has `led_to`.
 
 use crate::{
     change::{Change, Response},

@@ -42,6 +42,7 @@ pub(crate) const QUARANTINE: &str = "QUARANTINE";
 pub(crate) const CONFIG: &str = "CONFIG";
 pub(crate) const ACTIVE: &str = "ACTIVE";
 pub(crate) const BEAT: &str = "BEAT";
+pub(crate) const SESSIONS: &str = "SESSIONS";
 pub(crate) const HANDOFF_PREFIX: &str = "HANDOFF#";
 pub(crate) const RECEIPT_PREFIX: &str = "RECEIPT#";
 pub(crate) const REP_PREFIX: &str = "REP#";
@@ -179,6 +180,15 @@ pub(crate) fn checkpoints(consumer: &str) -> String {
 
 pub(crate) fn enriched(name: &str, question: &str) -> Key {
     key(format!("ENRICHED#{}", hash(&[name, question])), "SAID")
+}
+
+pub(crate) fn session(held_on: NaiveDate, id: &str) -> Key {
+    key(SESSIONS, format!("{held_on}#{}", hash(&[id])))
+}
+
+/// The keys between which the sessions of some days are.
+pub(crate) fn sessions_between(from: NaiveDate, to: NaiveDate) -> (String, String) {
+    (from.to_string(), format!("{to}#~"))
 }
 
 pub(crate) fn draft(person: &PersonId, kind: &str) -> Key {

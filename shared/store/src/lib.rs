@@ -27,6 +27,7 @@ mod receipts;
 mod roster;
 mod rows;
 mod seen;
+mod sessions;
 mod table;
 mod transaction;
 
@@ -45,6 +46,7 @@ pub use receipts::{Receipt, ReceiptKind};
 pub use roster::RepRow;
 pub use rows::Stored;
 pub use seen::Seen;
+pub use sessions::Session;
 pub use table::create_table;
 
 use aws_sdk_dynamodb::Client;

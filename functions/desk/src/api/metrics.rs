@@ -70,7 +70,14 @@ impl Desk {
         let read: Vec<_> = stream::iter(read).buffered(ABREAST).collect().await;
         let rows = read.into_iter().collect::<Result<BTreeMap<_, _>, _>>()?;
         let today = config.day_of(self.clock.now());
-        Ok(Dashboard::of(month, today, &rows, config, Targets::default()))
+        let held = self.store.sessions(before(month), next(month) - Days::new(1)).await?;
+        let count = held.iter().filter(|session| session.held_on >= month).count();
+        let of_before = held.len() - count;
+        Ok(Dashboard {
+            sessions: i64::try_from(count).unwrap_or_default(),
+            sessions_before: i64::try_from(of_before).unwrap_or_default(),
+            ..Dashboard::of(month, today, &rows, config, Targets::default())
+        })
     }
 
     async fn one_dimension(

@@ -250,7 +250,14 @@ fn readings(figures: &Figures, targets: &Targets) -> Vec<Reading> {
 fn totals(dashboard: &Dashboard) -> Vec<Total> {
     let before = readings(&dashboard.before, &dashboard.targets);
     let now = readings(&dashboard.total, &dashboard.targets);
-    let pairs = now.into_iter().zip(before);
+    let wanted = dashboard.targets.sessions;
+    let held = |count: i64| {
+        let met = Some(count >= wanted);
+        ("Feedback sessions", count.to_string(), format!("at least {wanted}"), met)
+    };
+    let now = now.into_iter().chain([held(dashboard.sessions)]);
+    let before = before.into_iter().chain([held(dashboard.sessions_before)]);
+    let pairs = now.zip(before);
     let total = |((name, value, target, met), (_, before, _, _)): (Reading, Reading)| Total {
         name,
         value,

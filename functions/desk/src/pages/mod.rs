@@ -16,6 +16,7 @@ mod new;
 mod people;
 mod queue;
 mod reassign;
+mod sessions;
 mod shown;
 mod survey;
 mod why;
