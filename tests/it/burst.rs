@@ -56,7 +56,7 @@ impl Burst {
         let plans = Configs::new(store.clone());
         let timed = (self.clock.clone(), Ids::seeded(2));
         let known = (plans.clone(), Secrets::sample());
-        let enricher = Enricher::new(store.clone(), known, Outside::default(), timed.clone());
+        let enricher = Enricher::new(store.clone(), known, Outside::local(), timed.clone());
         let router = Router::new(store, plans, enricher, timed);
         let route = |id: &HandoffId| {
             let (router, id) = (router.clone(), id.clone());

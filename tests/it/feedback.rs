@@ -9,9 +9,11 @@ use tests::{Answer, Setting, World};
 
 /// A world in which a contract was signed and a customer success manager has been in touch.
 async fn signed(amount: i64) -> (World, HandoffId, String) {
-    // A renewal that comes soon, so that a test can live to see it.
+    // A renewal that comes soon and a link that is soon over, so that a test can live to see them.
     let soon = "after = \"2d\", within = \"1d\"";
-    let organisation = ORGANISATION.replace("after = \"365d\"", soon);
+    let organisation = ORGANISATION
+        .replace("after = \"365d\"", soon)
+        .replace("open_for = \"30d\"", "open_for = \"1d\"");
     let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
     let data = json!({
         "subject": { "crm": "hubspot", "object": "deal", "id": "77", "name": "Dana Hall",
@@ -123,7 +125,7 @@ async fn a_link_that_is_forged_replaced_taken_back_over_or_of_what_ended_says_so
     let third = link(&mut world, &id).await;
     let page = world.get(&format!("/handoffs/{id}")).await;
     assert!(page.text.contains(&third), "the page shows it, to be copied");
-    world.pass(Duration::days(31)).await;
+    world.pass(Duration::hours(25)).await;
     world.read_mail();
     let late = answers(&mut world, &third, "score=5").await;
     assert!(late.status == 410 && late.text.contains("This link was good until"), "{late:?}");
@@ -171,16 +173,24 @@ async fn a_renewal_is_asked_for_when_its_time_comes_told_by_a_webhook_and_counte
     let page = world
         .call(Method::GET, &format!("/handoffs/{id}"), &[("x-handoff-person", &owner)], Value::Null)
         .await;
-    assert!(page.text.contains("value=\"retained\"") && !page.text.contains("value=\"activated\""));
+    assert!(page.text.contains("value=\"renewed\"") && !page.text.contains("value=\"activated\""));
     let data = json!({
-        "subject": { "crm": "hubspot", "object": "deal", "id": "77" }, "outcome": "retained",
+        "subject": { "crm": "hubspot", "object": "deal", "id": "77" },
+        "outcome": "renewed", "amount": { "minor": 550_000, "currency": "GBP" },
     });
     let told = world.event("outcome", data.clone()).await;
     assert_eq!(told.updated(), id);
     world.settle().await;
+    // Of another deal it would be nothing to this one.
+    let other = json!({
+        "subject": { "crm": "hubspot", "object": "deal", "id": "78", "email": "dana@acme.example" },
+        "outcome": "not_renewed",
+    });
+    assert_eq!(world.event("outcome", other).await.body["ignored"], 1);
     let shown = world.get(&format!("/api/handoffs/{id}")).await;
-    assert_eq!(shown.body["milestones"][0]["outcome"], "retained");
+    assert_eq!(shown.body["milestones"][0]["outcome"], "renewed");
     assert_eq!(shown.body["outcome"], "activated", "how it ended stays");
+    assert!(shown.text.contains("worth 5 500.00 GBP"), "{}", shown.text);
     let month = opened_at.format("%Y-%m");
     let metrics = world.get(&format!("/api/metrics?month={month}")).await;
     let kinds = metrics.body["types"].as_array().unwrap();

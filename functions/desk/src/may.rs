@@ -59,8 +59,10 @@ pub(crate) fn is_offered(
         Verb::Answer => !handoff.questions.is_empty(),
         Verb::Survey => {
             let answered = handoff.survey.as_ref().is_some_and(|survey| survey.score.is_some());
-            let passed_on = handoff.owner.is_some() && handoff.outcome.is_none();
-            !answered && passed_on && kind.is_some_and(|kind| kind.survey.is_some())
+            let has = [Stage::Assigned, Stage::Accepted, Stage::Engaged, Stage::Completed];
+            !answered
+                && has.contains(&handoff.stage)
+                && kind.is_some_and(|kind| kind.survey.is_some())
         }
         Verb::WithdrawSurvey => {
             let open = |survey: &Survey| survey.score.is_none() && !survey.withdrawn;

@@ -105,6 +105,7 @@ impl Desk {
             self.admit(request).await?;
         }
         let pairs = form::read(&String::from_utf8_lossy(request.body()));
+        let mut again = None;
         for _ in 0..TRIES {
             let now = self.clock.now();
             let handoff = match self.store.handoff(&id).await {
@@ -113,7 +114,7 @@ impl Desk {
             };
             let pinned = self.configs.version(handoff.config).await?;
             let facts = Facts { active: config, pinned: &pinned.config };
-            let question = facts.kind(&handoff).and_then(|kind| kind.survey.as_ref());
+            let question = survey::rule(&handoff, facts);
             let question = question.map(|rule| rule.question.clone()).unwrap_or_default();
             if let Err(over) = survey::asked(&handoff, n, now) {
                 return Ok(over_page(config, &over));
@@ -139,12 +140,24 @@ impl Desk {
                 .personal("note", answer.comment.into());
             match self.store.commit(write).await {
                 Ok(_) => return Ok(SurveyPage::thanking(config)),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+                Err(StoreError::Conflict) => again = Some(asks),
+                Err(error) => {
+                    tracing::warn!(%error, "an answer to a survey was not stored");
+                    return Ok(not_stored(asks, &pairs));
+                }
             }
         }
-        Err(Fault::NotNow("That could not be stored just now: send it again.".to_owned()))
+        match again {
+            Some(asks) => Ok(not_stored(asks, &pairs)),
+            None => Err(foreign()),
+        }
     }
+}
+
+/// Asks again because what was said could not be stored: nothing that was typed is lost.
+fn not_stored(asks: SurveyPage, pairs: &form::Pairs) -> SurveyPage {
+    let said = "That could not be stored just now: send it again.".to_owned();
+    asks.refusing(said, pairs).with(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn over_page(config: &Config, over: &Over) -> SurveyPage {

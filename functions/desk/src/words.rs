@@ -152,7 +152,7 @@ impl Words<'_> {
                 format!("{} answered question {question}.", self.person(by))
             }
             Change::Mentioned { who } => format!("It names {}.", self.people(who)),
-            Change::Rated { score, complete } => {
+            Change::Rated { score, complete, .. } => {
                 let complete = if *complete { "complete" } else { "incomplete" };
                 format!("Rated {score} of 5; the information was {complete}.")
             }
@@ -208,20 +208,23 @@ impl Words<'_> {
     fn milestone(&self, change: &Change) -> String {
         match change {
             Change::MilestonesBegun { milestones } => {
-                let each = |one: &Milestone| {
-                    format!("{} is asked for {}.", spoken(&one.name), self.time(one.at))
-                };
+                let each =
+                    |one: &Milestone| format!("{} is asked for {}.", one.label, self.time(one.at));
                 milestones.iter().map(each).collect::<Vec<_>>().join(" ")
             }
-            Change::MilestoneAsked { milestone, due_at, told } => {
-                let (who, by) = (self.people(told), self.time(*due_at));
-                format!("{who} was asked about the {}, by {by}.", spoken(milestone))
-            }
-            Change::MilestoneKnown { milestone, outcome, at, .. } => {
-                format!("{}: {} ({}).", spoken(milestone), spoken(outcome), self.time(*at))
+            Change::MilestoneAsked { milestone, told } => format!(
+                "{} was asked how {} turned out, to be said by {}.",
+                self.people(told),
+                milestone.label,
+                self.time(milestone.due_at)
+            ),
+            Change::MilestoneKnown { milestone, outcome, value, at, .. } => {
+                let worth = value.as_ref().map(|value| format!(", worth {value}"));
+                let (name, outcome) = (spoken(milestone), spoken(outcome));
+                format!("{name}: {outcome}{} ({}).", worth.unwrap_or_default(), self.time(*at))
             }
             Change::MilestoneMissed { milestone, .. } => {
-                format!("Nobody said in time how the {} turned out.", spoken(milestone))
+                format!("Nobody said in time how {} turned out.", milestone.label)
             }
             _ => String::new(),
         }
@@ -601,7 +604,7 @@ mod tests {
             "Recycled to nurture: no budget.",
         );
         check(
-            Change::Rated { score: 4, complete: false },
+            Change::Rated { score: 4, complete: false, stands: true },
             "Rated 4 of 5; the information was incomplete.",
         );
     }

@@ -2,11 +2,11 @@
 //! two seconds for a whole batch.
 //!
 //! It never delays a handoff for longer, and never fails one: what was not answered in time is not
-//! known. A system that did not answer is left alone for half a minute, so that while it hangs only
+//! known. A system that cannot answer is left alone for half a minute, so that while it hangs only
 //! one batch in a while waits for it. An answer is settled as any source's event is, under a key of
 //! its own: told twice it changes nothing, and what it says of whose journey this is counts.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Actor, Config, Handoff, HandoffId, Package, SourceEvent, SourceKey, config::EnrichmentRule,
     enrichment,
@@ -18,11 +18,19 @@ use settle::{Effect, Origin, Settler};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use store::{Store, Stored};
+use tokio::time::{Instant, timeout_at};
 
 /// How long a batch waits for all answers together.
-const BUDGET: std::time::Duration = std::time::Duration::from_secs(2);
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// How much longer the batch waits for the table, after the systems' time is over.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// How long recording what was learned may take for all of them.
+const RECORDING: Duration = Duration::from_secs(2);
 
 /// How long a system that did not answer is left alone, in seconds.
 const LEFT_ALONE_SECONDS: i64 = 30;
@@ -84,24 +92,32 @@ impl Enricher {
         if questions.is_empty() {
             return BTreeSet::new();
         }
+        let until = Instant::now() + BUDGET;
         let mut asked = FuturesUnordered::new();
         for question in &questions {
-            asked.push(Box::pin(self.answer(question)));
+            asked.push(Box::pin(self.answer(question, until)));
         }
         let mut learned = Vec::new();
-        // What has come when the time is over counts; what has not is not waited for.
+        // Each ends by itself by then; the table may be as slow as the systems that are asked.
         let all = async {
             while let Some(answer) = asked.next().await {
                 learned.extend(answer);
             }
         };
-        if tokio::time::timeout(BUDGET, all).await.is_err() {
+        if timeout_at(until + GRACE, all).await.is_err() {
             tracing::warn!("what other systems know was not waited for any longer");
         }
         let mut changed = BTreeSet::new();
         // One after another: two answers about one handoff are two changes of it.
-        for one in &learned {
-            changed.extend(self.tell(one).await);
+        let recording = async {
+            for one in &learned {
+                changed.extend(self.tell(one).await);
+            }
+        };
+        if timeout_at(Instant::now() + RECORDING, recording).await.is_err() {
+            tracing::warn!("what other systems know was not all recorded in time");
+            // Whatever was is read again.
+            changed.extend(learned.iter().map(|one| one.handoff.clone()));
         }
         changed
     }
@@ -124,23 +140,27 @@ impl Enricher {
     }
 
     /// Finds the answer to a question, kept or asked for; nothing, where there is none.
-    async fn answer<'q>(&self, question: &Question<'q>) -> Option<Learned<'q>> {
+    async fn answer<'q>(&self, question: &Question<'q>, until: Instant) -> Option<Learned<'q>> {
         let Question { name, rule, address, handoff, package } = question;
         let now = self.clock.now();
+        // What is read back is asked anew each time: it is wanted as it is now.
         let kept = rule.keep.elapsed();
-        let known = match kept.is_zero() {
-            true => None,
+        let keeps = !kept.is_zero() && rule.reads_back.is_none();
+        // What is taken from an answer is part of the question: a changed mapping asks again.
+        let asked = format!("{address}\n{:?}", rule.fields);
+        let known = match keeps {
+            false => None,
             // A table that does not answer here is no reason to ask nobody.
-            false => self.store.enriched(name, address, now).await.ok().flatten(),
+            true => self.store.enriched(name, &asked, now).await.ok().flatten(),
         };
         let said: BTreeMap<String, Value> = match known {
             Some(known) => serde_json::from_str(&known).unwrap_or_default(),
             None => {
-                let said = enrichment::read(rule, &self.ask(question).await?);
-                let text = serde_json::to_string(&said).unwrap_or_default();
-                if !kept.is_zero() {
-                    let question = (*name, address.as_str());
-                    let kept = self.store.keep_enriched(question, &text, now, kept).await;
+                let said = enrichment::read(rule, &self.ask(question, until).await?);
+                // What says nothing is not worth keeping: it may be an apology.
+                if keeps && !said.is_empty() {
+                    let text = serde_json::to_string(&said).unwrap_or_default();
+                    let kept = self.store.keep_enriched((name, &asked), &text, now, kept).await;
                     if let Err(error) = kept {
                         tracing::warn!(%error, enrichment = name, "an answer was not kept");
                     }
@@ -152,7 +172,7 @@ impl Enricher {
         Some(Learned { handoff: &handoff.id, rule, event })
     }
 
-    async fn ask(&self, question: &Question<'_>) -> Option<Value> {
+    async fn ask(&self, question: &Question<'_>, until: Instant) -> Option<Value> {
         let Question { name, rule, address, .. } = question;
         let secret = match &rule.secret {
             None => None,
@@ -161,13 +181,16 @@ impl Enricher {
                 Some((rule.header.as_str(), format!("{}{secret}", rule.prefix)))
             }
         };
-        let within = rule.timeout.elapsed().to_std().unwrap_or(BUDGET).min(BUDGET);
+        let left = until.saturating_duration_since(Instant::now());
+        let within = rule.timeout.elapsed().to_std().unwrap_or(BUDGET).min(left);
         match self.outside.get(address, secret, within).await {
             Ok(answer) => Some(answer),
             Err(error) => {
                 tracing::warn!(%error, enrichment = name, "nothing was learned");
-                let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-                silent.insert((*name).to_owned(), self.clock.now());
+                if error.is_silence() {
+                    let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+                    silent.insert((*name).to_owned(), self.clock.now());
+                }
                 None
             }
         }
@@ -211,11 +234,8 @@ impl Enricher {
 
     fn is_left_alone(&self, name: &str) -> bool {
         let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately = |at: &DateTime<Utc>| self.clock.now() - *at < left_alone();
+        let alone = TimeDelta::seconds(LEFT_ALONE_SECONDS);
+        let lately = |at: &DateTime<Utc>| self.clock.now() - *at < alone;
         silent.get(name).is_some_and(lately)
     }
-}
-
-fn left_alone() -> Duration {
-    Duration::seconds(LEFT_ALONE_SECONDS)
 }

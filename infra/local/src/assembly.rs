@@ -120,7 +120,7 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
 
     let intake = Intake::new(store.clone(), configs(), Secrets::sample(), timed(), abreast);
     let known = (configs(), Secrets::sample());
-    let enricher = Enricher::new(store.clone(), known, Outside::default(), timed());
+    let enricher = Enricher::new(store.clone(), known, Outside::local(), timed());
     let router = Router::new(store.clone(), configs(), enricher, timed());
     let outward = (environment.bus(), environment.topic());
     let relay = Relay::new(store.clone(), configs(), outward, clock.clone());

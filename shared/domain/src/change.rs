@@ -278,6 +278,9 @@ pub enum Change {
         score: u8,
         /// Whether the information was complete.
         complete: bool,
+        /// Whether it stands in the state; those of before did not.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stands: bool,
     },
     /// The person who was passed on may say how that went.
     SurveyAsked {
@@ -307,10 +310,8 @@ pub enum Change {
     },
     /// Somebody is asked what a milestone came to.
     MilestoneAsked {
-        /// Which.
-        milestone: String,
-        /// By when it is to be said.
-        due_at: DateTime<Utc>,
+        /// Which, and by when it is to be said.
+        milestone: Milestone,
         /// Who is asked.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         told: Vec<PersonId>,
@@ -323,15 +324,16 @@ pub enum Change {
         outcome: String,
         /// Whether it counts as success.
         success: bool,
+        /// What it is worth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Money>,
         /// When it was so.
         at: DateTime<Utc>,
     },
     /// Nobody said in time what a milestone came to.
     MilestoneMissed {
-        /// Which.
-        milestone: String,
-        /// By when it was to be said.
-        due_at: DateTime<Utc>,
+        /// Which, and by when it was to be said.
+        milestone: Milestone,
         /// Who hears of it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         told: Vec<PersonId>,

@@ -127,7 +127,7 @@ fn decided(
             Ok(vec![Change::Resubmitted { routing }])
         }
         Command::Complete { outcome, value, at } => {
-            complete(handoff, (outcome, value), at.min(now), facts)
+            complete(handoff, (outcome, value), (at.min(now), now), facts)
         }
         Command::Recycle { to, reason } => recycle(handoff, to, reason, facts),
         Command::Cancel { reason } => {
@@ -139,11 +139,11 @@ fn decided(
         Command::Ask { by, to } => question::ask(handoff, (by, to), facts, now),
         Command::Answer { by, question } => question::answer(handoff, by, question),
         Command::Rate { score, complete } => match score {
-            1..=5 => Ok(vec![Change::Rated { score, complete }]),
+            1..=5 => Ok(vec![Change::Rated { score, complete, stands: true }]),
             _ => Err(Refusal::Rating(score)),
         },
         Command::AskSurvey => survey::ask(handoff, facts, now),
-        Command::WithdrawSurvey { by } => survey::withdraw(handoff, by, now),
+        Command::WithdrawSurvey { by } => survey::withdraw(handoff, by),
         Command::AnswerSurvey { n, score } => survey::answer(handoff, n, score, now),
         Command::Involve { by, who, part } => {
             allow(handoff, Verb::Record)?;
@@ -296,17 +296,16 @@ fn reject(
 fn complete(
     handoff: &Handoff,
     (outcome, value): (String, Option<Money>),
-    at: DateTime<Utc>,
+    (at, now): (DateTime<Utc>, DateTime<Utc>),
     facts: Facts<'_>,
 ) -> Result<Vec<Change>, Refusal> {
     if handoff.stage == Stage::Completed {
-        let rules = facts.kind(handoff).map_or(&[][..], |kind| &kind.milestones);
-        let is_news = milestone::waits_for(handoff, rules, &outcome);
+        let is_news = milestone::waits_for(handoff, &outcome);
         if handoff.outcome.as_ref() == Some(&outcome) && !is_news {
             return Err(Refusal::Nothing);
         }
         if !handoff.milestones.is_empty() {
-            return milestone::known(handoff, &outcome, at, facts);
+            return milestone::known(handoff, (outcome, value), at);
         }
     }
     allow(handoff, Verb::Complete)?;
@@ -318,7 +317,7 @@ fn complete(
         changes.extend(stopped(handoff, at, |stop| stop == Stop::Success));
     }
     changes.push(Change::Completed { outcome, success, value });
-    changes.extend(success.then(|| milestone::begun(handoff, &kind.milestones)).flatten());
+    changes.extend(success.then(|| milestone::begun(handoff, &kind.milestones, now)).flatten());
     Ok(changes)
 }
 

@@ -7,13 +7,14 @@
 //! nothing.
 
 use crate::{
-    config::{EnrichmentRule, FieldRule, Origin},
+    config::{EnrichmentRule, FieldRule, Mode, Origin},
     event::SourceEvent,
     handoff::{Flag, Handoff},
     package::Package,
     subject::Subject,
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// What an address may name.
@@ -38,12 +39,14 @@ const TEXT_BYTES_MAX: usize = 4_096;
 /// How many entries of a list are taken.
 const LIST_MAX: usize = 50;
 
-/// Tells whether a rule asks about a handoff, as the configuration has it.
+/// Tells whether a rule asks about a handoff: not where nothing is sent outside, and to read back
+/// only what came thin, of that CRM and that kind of object.
 pub fn concerns(rule: &EnrichmentRule, handoff: &Handoff, subject: &Subject) -> bool {
     let of_type = rule.types.is_empty() || rule.types.contains(&handoff.kind);
+    let of_object = rule.object.is_none() || rule.object == subject.object;
     let thin = handoff.flags.contains(&Flag::ReadBack);
     let to_read_back = rule.reads_back.is_none() || (thin && rule.reads_back == subject.crm);
-    of_type && to_read_back
+    handoff.mode == Mode::Live && of_type && of_object && to_read_back
 }
 
 /// Makes the address a rule asks; none, where something it names is not known.
@@ -73,9 +76,7 @@ fn known(place: &str, subject: &Subject) -> Option<String> {
         "lead.crm" => subject.crm.clone(),
         "lead.name" => subject.name.clone(),
         "lead.email" => subject.email.clone(),
-        "lead.email_domain" => {
-            subject.email.as_deref().and_then(|email| email.rsplit_once('@')).map(|(_, d)| d.into())
-        }
+        "lead.email_domain" => Some(subject.email_domain()),
         "lead.company" => subject.company.clone(),
         "lead.country" => subject.country.clone(),
         _ => None,
@@ -144,7 +145,7 @@ fn plain(value: &Value) -> Option<Value> {
 }
 
 /// Makes the event an answer is: what it says that nobody said before; none, where that is
-/// nothing and nothing was to be read back.
+/// nothing. It is dated when the handoff opened, so whatever anybody says from then on stands.
 pub fn event(
     name: &str,
     rule: &EnrichmentRule,
@@ -160,29 +161,32 @@ pub fn event(
         fields.map(|(field, value)| (field.clone(), value.clone())).collect();
     let known = &package.subject;
     let part = |name: &str, known: &Option<String>| {
-        let said = said.get(name).and_then(Value::as_str).map(str::to_owned);
-        said.filter(|_| known.is_none())
+        let said = said.get(&format!("subject.{name}")).and_then(Value::as_str);
+        // The package may have it from a field of that name.
+        said.filter(|_| known.is_none() && is_new(name)).map(str::to_owned)
     };
     let subject = Subject {
         crm: known.crm.clone(),
         object: known.object,
         id: known.id.clone(),
         references: known.all_references(),
-        name: part("subject.name", &known.name),
-        email: part("subject.email", &known.email),
-        company: part("subject.company", &known.company),
-        country: part("subject.country", &known.country),
+        name: part("name", &known.name),
+        email: part("email", &known.email),
+        company: part("company", &known.company),
+        country: part("country", &known.country),
     };
     let learned = [&subject.name, &subject.email, &subject.company, &subject.country];
-    let read_back = rule.reads_back.is_some();
+    let read_back = rule.reads_back.is_some() && !said.is_empty();
     if fields.is_empty() && learned.iter().all(|part| part.is_none()) && !read_back {
         return None;
     }
-    let fingerprint = serde_json::to_string(&(&fields, &learned)).unwrap_or_default();
+    let content = serde_json::to_vec(&(&fields, &learned)).unwrap_or_default();
     Some(SourceEvent {
         key: format!("{name}:{}:{}", handoff.id, handoff.version),
-        fingerprint,
+        fingerprint: hex::encode(Sha256::digest(content)),
         name: ENRICHED.to_owned(),
+        occurred_at: Some(handoff.opened_at),
+        about: Some(handoff.id.clone()),
         subject,
         score: fields.get("score").and_then(Value::as_i64),
         fields,

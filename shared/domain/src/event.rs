@@ -5,7 +5,7 @@
 //! arrived.
 
 use crate::{
-    ids::{PersonId, TypeKey},
+    ids::{HandoffId, PersonId, TypeKey},
     money::Money,
     subject::Subject,
 };
@@ -82,6 +82,8 @@ pub struct SourceEvent {
     /// Whether the source sent only an id and a property, so that the rest is still to be read
     /// back.
     pub thin: bool,
+    /// The handoff it is about, where that is known; none lets its journey decide.
+    pub about: Option<HandoffId>,
     /// Whether it is what was read back of one that came thin.
     pub read_back: bool,
     /// Whether it came from an import: its clock starts now, not when the record was made.

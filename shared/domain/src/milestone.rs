@@ -11,22 +11,31 @@ use crate::{
     decide::{Facts, Refusal},
     handoff::{Handoff, Why},
     ids::PersonId,
-    stage::Stage,
+    money::Money,
+    stage::{Stage, Verb},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// One thing that is to be known some time after the trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One thing that is to be known some time after the trigger, whole: a year later nobody need look
+/// up what was meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Milestone {
     /// Its name, such as `renewal`.
     pub name: String,
+    /// What people call it.
+    pub label: String,
     /// When whoever has the handoff is asked.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
     /// By when it is to be said.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub due_at: DateTime<Utc>,
+    /// The outcomes it may have.
+    pub outcomes: Vec<String>,
+    /// Those that count as success.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub success: Vec<String>,
     /// Whether they were asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked: bool,
@@ -44,20 +53,30 @@ impl Milestone {
         let open = self.outcome.is_none() && !self.missed;
         open.then_some(if self.asked { self.due_at } else { self.at })
     }
+
+    /// Tells whether it is still to be known and may come to this.
+    fn waits_for(&self, outcome: &str) -> bool {
+        self.outcome.is_none() && self.outcomes.iter().any(|known| known == outcome)
+    }
 }
 
-/// Begins the milestones of a handoff that ends well, counted from its trigger.
-pub(crate) fn begun(handoff: &Handoff, rules: &[MilestoneRule]) -> Option<Change> {
+/// Begins the milestones of a handoff that ends well, counted from its trigger; one whose time has
+/// come already is asked for at once, with all the time there is for it.
+pub(crate) fn begun(
+    handoff: &Handoff,
+    rules: &[MilestoneRule],
+    now: DateTime<Utc>,
+) -> Option<Change> {
     let milestone = |rule: &MilestoneRule| {
-        let at = handoff.triggered_at + rule.after.elapsed();
-        let due_at = at + rule.within.elapsed();
+        let at = (handoff.triggered_at + rule.after.elapsed()).max(now);
         Milestone {
             name: rule.name.clone(),
+            label: rule.label.clone(),
             at,
-            due_at,
-            asked: false,
-            missed: false,
-            outcome: None,
+            due_at: at + rule.within.elapsed(),
+            outcomes: rule.outcomes.clone(),
+            success: rule.success.clone(),
+            ..Milestone::default()
         }
     };
     let milestones: Vec<_> = rules.iter().map(milestone).collect();
@@ -71,22 +90,22 @@ pub(crate) fn next(handoff: &Handoff) -> Option<(DateTime<Utc>, Why)> {
     times.min_by_key(|(at, _)| *at)
 }
 
-/// Decides what is due by `now` of a handoff that has ended; `None` when nothing is.
+/// Decides what is due by `now` of a handoff that has ended; `None` when nothing is. Nothing is
+/// missed that nobody was asked for: after an outage they have the time they would have had.
 pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> Option<Vec<Change>> {
     let mut changes = Vec::new();
     for one in handoff.milestones.iter().filter(|one| one.next().is_some_and(|at| at <= now)) {
-        let name = one.name.clone();
-        changes.push(match one.due_at <= now {
-            true => Change::MilestoneMissed {
-                milestone: name,
-                due_at: one.due_at,
-                told: answers(handoff, facts, false).into_iter().collect(),
-            },
-            false => Change::MilestoneAsked {
-                milestone: name,
-                due_at: one.due_at,
-                told: answers(handoff, facts, true).into_iter().collect(),
-            },
+        let told = answers(handoff, facts, !one.asked).into_iter().collect();
+        changes.push(match one.asked {
+            true => {
+                let milestone = Milestone { missed: true, ..one.clone() };
+                Change::MilestoneMissed { milestone, told }
+            }
+            false => {
+                let due_at = now + (one.due_at - one.at);
+                let milestone = Milestone { asked: true, due_at, ..one.clone() };
+                Change::MilestoneAsked { milestone, told }
+            }
         });
     }
     (!changes.is_empty()).then_some(changes)
@@ -95,40 +114,32 @@ pub(crate) fn tick(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> O
 /// Decides an outcome of a handoff that has ended well.
 ///
 /// # Errors
-/// `NotListed` when no milestone that is still to be known has it.
+/// `Nothing` when it is known already; else what can still be said.
 pub(crate) fn known(
     handoff: &Handoff,
-    outcome: &str,
+    (outcome, value): (String, Option<Money>),
     at: DateTime<Utc>,
-    facts: Facts<'_>,
 ) -> Result<Vec<Change>, Refusal> {
-    let rules = rules(handoff, facts);
-    let waits = |rule: &&MilestoneRule| {
-        handoff.milestones.iter().any(|one| one.name == rule.name && one.outcome.is_none())
-    };
-    let open = || rules.iter().filter(waits);
-    if let Some(rule) = open().find(|rule| rule.outcomes.iter().any(|known| known == outcome)) {
-        let success = rule.success.iter().any(|known| known == outcome);
-        let (milestone, outcome) = (rule.name.clone(), outcome.to_owned());
-        return Ok(vec![Change::MilestoneKnown { milestone, outcome, success, at }]);
+    if let Some(one) = handoff.milestones.iter().find(|one| one.waits_for(&outcome)) {
+        let success = one.success.contains(&outcome);
+        let milestone = one.name.clone();
+        return Ok(vec![Change::MilestoneKnown { milestone, outcome, success, value, at }]);
     }
-    let same = handoff.milestones.iter().any(|one| one.outcome.as_deref() == Some(outcome));
-    if same {
+    if handoff.milestones.iter().any(|one| one.outcome.as_ref() == Some(&outcome)) {
         return Err(Refusal::Nothing);
     }
-    let choices: Vec<&str> = open().flat_map(|rule| &rule.outcomes).map(String::as_str).collect();
-    let what = "outcomes that are still to be known";
-    Err(Refusal::NotListed { said: outcome.to_owned(), what, choices: choices.join(", ") })
+    let open = handoff.milestones.iter().filter(|one| one.outcome.is_none());
+    let choices: Vec<&str> = open.flat_map(|one| &one.outcomes).map(String::as_str).collect();
+    match choices.is_empty() {
+        true => Err(Refusal::Stage { stage: handoff.stage, verb: Verb::Complete }),
+        false => Err(Refusal::NotAwaited { said: outcome, choices: choices.join(", ") }),
+    }
 }
 
 /// Tells whether a handoff that has ended still waits for this outcome.
-pub(crate) fn waits_for(handoff: &Handoff, rules: &[MilestoneRule], outcome: &str) -> bool {
-    let has = |name: &str| {
-        let rule = rules.iter().find(|rule| rule.name == name);
-        rule.is_some_and(|rule| rule.outcomes.iter().any(|known| known == outcome))
-    };
-    let mut open = handoff.milestones.iter().filter(|one| one.outcome.is_none());
-    handoff.stage == Stage::Completed && open.any(|one| has(&one.name))
+pub(crate) fn waits_for(handoff: &Handoff, outcome: &str) -> bool {
+    let waits = handoff.milestones.iter().any(|one| one.waits_for(outcome));
+    handoff.stage == Stage::Completed && waits
 }
 
 /// Finds who is asked, and where they are no longer there or did not say it, their manager.
@@ -136,10 +147,6 @@ fn answers(handoff: &Handoff, facts: Facts<'_>, first: bool) -> Option<PersonId>
     let there = |who: &&PersonId| facts.active.people.get(*who).is_some_and(|it| it.active);
     let owner = handoff.owner.as_ref().filter(|_| first).filter(there);
     owner.or_else(|| facts.active.role(handoff.pool.as_ref(), "manager")).cloned()
-}
-
-fn rules<'a>(handoff: &Handoff, facts: Facts<'a>) -> &'a [MilestoneRule] {
-    facts.kind(handoff).map_or(&[], |kind| kind.milestones.as_slice())
 }
 
 #[cfg(test)]
@@ -194,20 +201,34 @@ mod tests {
         let asked = done(&ended, Command::Tick, 365).unwrap();
         assert_eq!(asked.next_deadline().map(|(due_at, _)| due_at), Some(at(395)));
         assert_eq!(told(&asked, 395), "priya");
+        let late = done(&ended, Command::Tick, 500).unwrap();
+        let due_at = late.next_deadline().map(|(due_at, _)| due_at);
+        assert_eq!(due_at, Some(at(530)), "nobody was asked, so nothing is missed yet");
         let missed = done(&asked, Command::Tick, 395).unwrap();
         assert_eq!(missed.next_deadline(), None);
-        let late = done(&missed, says("retained", 400), 400).unwrap();
-        assert_eq!(late.milestones[0].outcome.as_deref(), Some("retained"));
+        let late = done(&missed, says("renewed", 400), 400).unwrap();
+        assert_eq!(late.milestones[0].outcome.as_deref(), Some("renewed"));
         assert_eq!(late.outcome.as_deref(), Some("activated"), "how it ended stays");
     }
 
     #[test]
     fn what_is_said_before_it_is_asked_needs_no_asking() {
-        let known = done(&activated(), says("churned", 200), 200).unwrap();
+        let known = done(&activated(), says("not_renewed", 200), 200).unwrap();
         assert_eq!(known.next_deadline(), None);
-        assert_eq!(done(&known, says("churned", 201), 201), Err(Refusal::Nothing));
+        assert_eq!(done(&known, says("not_renewed", 201), 201), Err(Refusal::Nothing));
         let other = done(&activated(), says("won", 200), 200).unwrap_err().to_string();
-        assert!(other.ends_with("still to be known: choose retained, churned."), "{other}");
+        let said = "This handoff has ended; `won` is not awaited: choose renewed, not_renewed.";
+        assert_eq!(other, said);
+        let nothing = done(&known, says("renewed", 202), 202).unwrap_err().to_string();
+        assert_eq!(nothing, "This handoff is completed: it cannot be completed now.");
+    }
+
+    #[test]
+    fn what_ends_later_than_its_milestone_is_asked_for_then() {
+        let handoff = Handoff { stage: Stage::Engaged, milestones: Vec::new(), ..activated() };
+        let late = done(&handoff, says("activated", 400), 400).unwrap();
+        let one = &late.milestones[0];
+        assert_eq!((one.at, one.due_at), (at(400), at(430)));
     }
 
     #[test]

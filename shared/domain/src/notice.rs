@@ -58,7 +58,12 @@ pub fn notices(commit: &Commit, config: &Config) -> Vec<Notice> {
     }
     let writer = Writer { commit, config };
     let changes = commit.changes.iter().enumerate();
-    changes.filter_map(|(index, change)| Some(writer.notice(index, writer.say(change)?))).collect()
+    let said =
+        changes.filter_map(|(index, change)| Some(writer.notice(index, writer.say(change)?)));
+    // Who is drawn in at the opening hears of it beside what the opening itself says.
+    let drawn_in = writer.drawn_in().into_iter().enumerate();
+    let after = commit.changes.len();
+    said.chain(drawn_in.map(|(index, said)| writer.notice(after + index, said))).collect()
 }
 
 /// What is said, before it is laid out.
@@ -166,15 +171,11 @@ impl<'a> Writer<'a> {
                 let sentence = format!("{}: a note on it names you.", self.kind());
                 self.word("mentioned", who, "Note", sentence)
             }
-            Change::Rated { score, complete } => self.rated(*score, *complete)?,
+            Change::Rated { score, complete, .. } => self.rated(*score, *complete)?,
             Change::SurveyAnswered { score, .. } => self.surveyed(*score),
-            Change::MilestoneAsked { milestone, due_at, told } => {
-                self.milestone(milestone, *due_at, told, false)
-            }
-            Change::MilestoneMissed { milestone, due_at, told } => {
-                self.milestone(milestone, *due_at, told, true)
-            }
-            Change::Involved { who, part, by } => self.involved(who, *part, by)?,
+            Change::MilestoneAsked { milestone, told } => self.milestone(milestone, told, false),
+            Change::MilestoneMissed { milestone, told } => self.milestone(milestone, told, true),
+            Change::Involved { who, part, by } => self.involved(who, *part, Some(by))?,
             _ => return None,
         };
         (!said.to.is_empty()).then_some(said)

@@ -21,11 +21,11 @@
 //! rejection), `reassigned`, `accepted`, `reminded`, `told`, `escalated`, `unrouted`, `rejected`,
 //! `resubmitted`, `joined`, `upgraded`, `paused`, `tasks_done`, `tasks_missed`, `rated` with
 //! `rating_sum`, `rating.<n>`, `complete_yes` and `complete_no`, `survey_asked`, `surveyed` with
-//! `survey_sum` and `survey.<n>`, `milestone.<milestone>` (known), `milestone_success.<milestone>`
-//! and `milestone_missed.<milestone>`. `rejected` and `recycled` also count by reason
-//! (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`, `tasks_excused` (done in time, or
-//! not needed, as was told later) and `corrected` (a response whose earlier touch came in later);
-//! only `cohort` has `led_to`.
+//! `survey_sum` and `survey.<n>`, `milestone.<milestone>` (known), `milestone_success.<milestone>`,
+//! `milestone_missed.<milestone>` and `milestone_value.<milestone>.<currency>`. `rejected` and
+//! `recycled` also count by reason (`rejected.<reason>`). Only `happened` has `withdrawn.<clock>`,
+//! `tasks_excused` (done in time, or not needed, as was told later) and `corrected` (a response
+//! whose earlier touch came in later); only `cohort` has `led_to`.
 
 use crate::{
     change::{Change, Response},
@@ -159,19 +159,20 @@ impl Tally<'_> {
                 self.both(&who, "success", i64::from(*success));
                 self.money(&who, "value_minor", value.as_ref());
             }
-            Change::Rated { score, complete } => self.rate(&who, *score, *complete),
+            Change::Rated { score, complete, .. } => self.rate(&who, *score, *complete),
             Change::SurveyAsked { .. } => self.both(&who, "survey_asked", 1),
             Change::SurveyAnswered { score, .. } => {
                 self.both(&who, "surveyed", 1);
                 self.both(&who, "survey_sum", i64::from(*score));
                 self.both(&who, &format!("survey.{score}"), 1);
             }
-            Change::MilestoneKnown { milestone, success, .. } => {
+            Change::MilestoneKnown { milestone, success, value, .. } => {
+                self.money(&who, &format!("milestone_value.{milestone}"), value.as_ref());
                 self.both(&who, &format!("milestone.{milestone}"), 1);
                 self.both(&who, &format!("milestone_success.{milestone}"), i64::from(*success));
             }
             Change::MilestoneMissed { milestone, .. } => {
-                self.both(&who, &format!("milestone_missed.{milestone}"), 1);
+                self.both(&who, &format!("milestone_missed.{}", milestone.name), 1);
             }
             Change::Stepped { act, .. } => match act {
                 Act::Remind => self.both(&who, "reminded", 1),

@@ -10,6 +10,7 @@ use std::fmt;
 
 /// What a reference points at in the system that owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectKind {
     /// A person not yet qualified.

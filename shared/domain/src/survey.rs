@@ -91,9 +91,17 @@ pub fn asked(handoff: &Handoff, n: u32, now: DateTime<Utc>) -> Result<&Survey, O
     }
 }
 
+/// Finds what a type asks: of the configuration the handoff opened with, or else of the active one,
+/// so that what is already open can be asked about too.
+pub fn rule<'a>(handoff: &Handoff, facts: Facts<'a>) -> Option<&'a SurveyRule> {
+    let active = facts.active.types.get(&handoff.kind);
+    let pinned = facts.kind(handoff).and_then(|kind| kind.survey.as_ref());
+    pinned.or_else(|| active.and_then(|kind| kind.survey.as_ref()))
+}
+
 /// Begins the survey of a handoff whose receiving team is in touch for the first time.
 pub(crate) fn begun(handoff: &Handoff, facts: Facts<'_>, now: DateTime<Utc>) -> Option<Change> {
-    let rule = facts.kind(handoff)?.survey.as_ref().filter(|rule| rule.at_first_touch)?;
+    let rule = rule(handoff, facts).filter(|rule| rule.at_first_touch)?;
     handoff.survey.is_none().then(|| next(handoff, rule, now))
 }
 
@@ -103,8 +111,7 @@ pub(crate) fn ask(
     facts: Facts<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Change>, Refusal> {
-    let kind = facts.kind(handoff).ok_or(Refusal::UnknownType(handoff.kind.clone()))?;
-    let rule = kind.survey.as_ref().ok_or(Refusal::NoSurvey)?;
+    let rule = rule(handoff, facts).ok_or(Refusal::NoSurvey)?;
     if handoff.survey.as_ref().is_some_and(|survey| survey.score.is_some()) {
         return Err(Refusal::Surveyed);
     }
@@ -117,13 +124,14 @@ pub(crate) fn ask(
 }
 
 /// Takes a link back.
-pub(crate) fn withdraw(
-    handoff: &Handoff,
-    by: PersonId,
-    now: DateTime<Utc>,
-) -> Result<Vec<Change>, Refusal> {
-    let open = handoff.survey.as_ref().filter(|survey| survey.is_open(now));
-    open.map(|survey| vec![Change::SurveyWithdrawn { n: survey.n, by }]).ok_or(Refusal::Nothing)
+pub(crate) fn withdraw(handoff: &Handoff, by: PersonId) -> Result<Vec<Change>, Refusal> {
+    let open = |survey: &&Survey| survey.score.is_none() && !survey.withdrawn;
+    handoff
+        .survey
+        .as_ref()
+        .filter(open)
+        .map(|survey| vec![Change::SurveyWithdrawn { n: survey.n, by }])
+        .ok_or(Refusal::Nothing)
 }
 
 /// Decides an answer.

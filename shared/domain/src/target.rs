@@ -114,9 +114,13 @@ pub fn command<'a>(
             let outcome = event.outcome.clone()?;
             let knows =
                 |one: &Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
-            // Of one that has ended well something may still be to be known.
+            // Of one that has ended well something may still be to be known, of the same deal.
+            let deal = event.subject.reference_of(ObjectKind::Deal);
+            let claim = deal.map(|deal| format!("deal:{}:{}", deal.system, deal.id));
             let waits = |one: &&Handoff| {
-                kind(one).is_some_and(|kind| waits_for(one, &kind.milestones, &outcome))
+                let another = claim.as_ref().is_some_and(|claim| one.claim != *claim);
+                let of_deal = one.claim.starts_with("deal:");
+                waits_for(one, &outcome) && one.triggered_at <= at && !(of_deal && another)
             };
             let handoff = open
                 .find(|one| one.triggered_at <= at && knows(one))

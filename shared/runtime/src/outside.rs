@@ -13,15 +13,20 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The longest answer that is read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// Asks systems outside; clones share their connections.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Outside {
-    client: std::sync::Arc<OnceLock<Option<Http>>>,
+    client: Arc<OnceLock<Option<Http>>>,
+    /// Whether it may ask without TLS, on this machine.
+    plain: bool,
 }
 
 type Http = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
@@ -49,7 +54,30 @@ pub enum OutsideError {
     NotJson,
 }
 
+impl OutsideError {
+    /// Tells whether whoever is asked cannot answer now, whatever the question.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreached | Self::Late(_) => true,
+            Self::Status(status) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Unaskable(_) | Self::TooLong | Self::NotJson => false,
+        }
+    }
+}
+
 impl Outside {
+    /// Asks over TLS only.
+    pub fn cloud() -> Self {
+        Self { client: Arc::default(), plain: false }
+    }
+
+    /// Asks on this machine without TLS too.
+    pub fn local() -> Self {
+        Self { client: Arc::default(), plain: true }
+    }
+
     /// Asks for a JSON document.
     ///
     /// # Errors
@@ -81,7 +109,11 @@ impl Outside {
             secret.set_sensitive(true);
             request.headers_mut().insert(name, secret);
         }
-        let client = self.client.get_or_init(client).as_ref().ok_or(OutsideError::Unreached)?;
+        let client = self
+            .client
+            .get_or_init(|| client(self.plain))
+            .as_ref()
+            .ok_or(OutsideError::Unreached)?;
         let answer = client.request(request).await.map_err(|_| OutsideError::Unreached)?;
         if answer.status() != StatusCode::OK {
             return Err(OutsideError::Status(answer.status()));
@@ -100,11 +132,12 @@ impl Outside {
 }
 
 /// Makes the client, with TLS as the SDK has it: rustls on ring, and the system's roots.
-fn client() -> Option<Http> {
+fn client(plain: bool) -> Option<Http> {
     let provider = rustls::crypto::ring::default_provider();
     let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
     let connector = match builder {
-        Ok(builder) => builder.https_or_http().enable_http1().build(),
+        Ok(builder) if plain => builder.https_or_http().enable_http1().build(),
+        Ok(builder) => builder.https_only().enable_http1().build(),
         Err(error) => {
             tracing::warn!(%error, "nobody outside can be asked: there are no trusted roots");
             return None;

@@ -35,8 +35,16 @@ impl Settler {
         let handoffs = self.store.handoffs(&ids).await?;
         let newest_first: Vec<&Handoff> =
             handoffs.iter().map(|(handoff, _)| &handoff.record).collect();
-        let about =
-            target::command(reading.config, &newest_first, reading.event, reading.occurred.at);
+        let about = match &reading.event.about {
+            Some(id) => {
+                let mut open = newest_first.iter().filter(|one| one.stage.is_open());
+                open.find(|one| one.id == *id).map(|one| (*one, None))
+            }
+            None => {
+                let at = reading.occurred.at;
+                target::command(reading.config, &newest_first, reading.event, at)
+            }
+        };
         let Some((handoff, command)) = about else { return self.keep_score(reading).await };
         let others = handoffs.iter().map(|(handoff, _)| handoff);
         let also = self.others_answered(reading, others, Some(&handoff.id)).await?;

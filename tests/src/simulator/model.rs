@@ -40,6 +40,7 @@ struct Known {
     taken: BTreeSet<(String, DateTime<Utc>, Option<u8>)>,
     outcome: Option<String>,
     paused: bool,
+    paused_at: Option<DateTime<Utc>>,
     flags: BTreeSet<Flag>,
 }
 
@@ -217,8 +218,9 @@ impl Model {
 /// After the end only the record is put right, and people may say what they think.
 fn allowed_after_the_end(change: &Change) -> bool {
     use Change::{
-        Answered, Asked, ClockMet, Flagged, Mentioned, MovedJourney, Noted, Rated, TaskDone,
-        TaskExcused, Touched, Updated,
+        Answered, Asked, ClockMet, Flagged, Mentioned, MilestoneAsked, MilestoneKnown,
+        MilestoneMissed, MovedJourney, Noted, Rated, Released, SurveyAnswered, SurveyAsked,
+        SurveyWithdrawn, TaskDone, TaskExcused, Touched, Updated,
     };
     matches!(
         change,
@@ -230,6 +232,13 @@ fn allowed_after_the_end(change: &Change) -> bool {
             | Answered { .. }
             | Mentioned { .. }
             | Rated { .. }
+            | Released { .. }
+            | SurveyAsked { .. }
+            | SurveyAnswered { .. }
+            | SurveyWithdrawn { .. }
+            | MilestoneAsked { .. }
+            | MilestoneKnown { .. }
+            | MilestoneMissed { .. }
             | TaskDone { .. }
             | TaskExcused { .. }
             | Touched { .. }
@@ -260,10 +269,12 @@ impl Known {
             }
             Change::ClockMoved { clock, .. } => self.put(std::slice::from_ref(clock)),
             Change::Resumed { clocks, .. } => {
-                self.paused = false;
+                (self.paused, self.paused_at) = (false, None);
                 self.put(clocks);
             }
-            Change::Paused { .. } => self.paused = true,
+            Change::Paused { pause } => {
+                (self.paused, self.paused_at) = (true, Some(pause.at));
+            }
             Change::Assigned { owner, before, clocks, .. } => {
                 assert_eq!(*before, self.owner, "I5: {id} is taken from who has not got it");
                 self.owner = Some(owner.clone());
@@ -282,7 +293,10 @@ impl Known {
             Change::Engaged => self.stage = Stage::Engaged,
             Change::ClockMet { clock, late, at, .. } => {
                 let clock = self.clocks.get_mut(clock).expect("a clock that is met runs");
-                assert_eq!(*late, *at > clock.due_at, "I4: {id} was met at {at}");
+                // What stands still since before its deadline is not late.
+                let still = self.paused_at.is_some_and(|since| clock.due_at > since);
+                let over = *at > clock.due_at;
+                assert!(*late == over || (still && !late), "I4: {id} was met at {at}");
                 clock.stopped = true;
                 if !late {
                     clock.state = ClockState::Met;

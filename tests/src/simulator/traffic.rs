@@ -118,7 +118,10 @@ fn told(dice: &mut Dice, number: i64) -> Deed {
             data["amount"] = json!({ "minor": dice.between(1_000, 9_000), "currency": "EUR" });
         }
         "touch" => data["channel"] = (*dice.pick(&["email", "phone"])).into(),
-        "outcome" => data["outcome"] = (*dice.pick(&["meeting_booked", "no_response"])).into(),
+        "outcome" => {
+            let said = ["meeting_booked", "no_response", "activated", "renewed"];
+            data["outcome"] = (*dice.pick(&said)).into();
+        }
         _ => {}
     }
     Deed::Tell { id: format!("msg_{number}"), kind, data }
@@ -141,6 +144,13 @@ fn act(dice: &mut Dice) -> Deed {
         (1, "recycle", json!({ "to": "nurture", "reason": "not_now" })),
         (1, "cancel", json!({ "reason": "test" })),
         (1, "rate", json!({ "score": 4, "complete": true, "comment": "fine" })),
+        (1, "involve", json!({ "person": "grace", "as": "sponsor" })),
+        (1, "involve", json!({ "person": "elena" })),
+        (1, "release", json!({ "person": "grace" })),
+        (1, "survey", json!({})),
+        (1, "withdraw_survey", json!({})),
+        (1, "complete", json!({ "outcome": "activated" })),
+        (1, "complete", json!({ "outcome": "renewed" })),
     ];
     let weights: Vec<(u64, usize)> =
         verbs.iter().enumerate().map(|(place, (weight, ..))| (*weight, place)).collect();

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{form, may::waits_to_prove, sheet::Sheet, words::spoken};
 use domain::{
-    config::MilestoneRule,
     handoff::Rating,
     involved::{Involved, Part},
     milestone::Milestone,
@@ -58,8 +57,7 @@ pub(super) fn facts(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Fact> {
         .into_iter()
         .filter_map(|(name, text)| Some(Fact { name: name.to_owned(), text: text?, href: None }))
         .collect();
-    let rules = sheet.kind().map_or(&[][..], |kind| &kind.milestones);
-    facts.extend(handoff.milestones.iter().map(|one| milestone(one, rules, reader)));
+    facts.extend(handoff.milestones.iter().map(|one| milestone(one, reader)));
     facts.extend(handoff.previous.as_ref().map(|previous| Fact {
         name: "Before it".to_owned(),
         text: "the handoff before it on this journey".to_owned(),
@@ -95,13 +93,11 @@ pub(super) fn involved(sheet: &Sheet, reader: &Reader<'_>) -> Vec<Choice> {
 
 /// Lists the outcomes somebody may record now: of the handoff, or of what it still has to prove.
 pub(super) fn outcomes(sheet: &Sheet) -> Vec<String> {
-    let Some(kind) = sheet.kind() else { return Vec::new() };
     if !waits_to_prove(&sheet.handoff) {
-        return kind.outcomes.clone();
+        return sheet.kind().map(|kind| kind.outcomes.clone()).unwrap_or_default();
     }
     let open = sheet.handoff.milestones.iter().filter(|one| one.outcome.is_none());
-    let rules = open.filter_map(|one| kind.milestones.iter().find(|rule| rule.name == one.name));
-    rules.flat_map(|rule| rule.outcomes.iter().cloned()).collect()
+    open.flat_map(|one| one.outcomes.iter().cloned()).collect()
 }
 
 fn rated(rating: Rating) -> String {
@@ -119,9 +115,7 @@ fn surveyed(survey: &Survey, reader: &Reader<'_>) -> String {
     }
 }
 
-fn milestone(one: &Milestone, rules: &[MilestoneRule], reader: &Reader<'_>) -> Fact {
-    let rule = rules.iter().find(|rule| rule.name == one.name);
-    let name = rule.map_or_else(|| spoken(&one.name), |rule| rule.label.clone());
+fn milestone(one: &Milestone, reader: &Reader<'_>) -> Fact {
     let time = |at| Moment::of(at, reader.zone).text;
     let text = match &one.outcome {
         Some(outcome) => spoken(outcome),
@@ -129,5 +123,5 @@ fn milestone(one: &Milestone, rules: &[MilestoneRule], reader: &Reader<'_>) -> F
         None if one.asked => format!("to be said by {}", time(one.due_at)),
         None => format!("asked for {}", time(one.at)),
     };
-    Fact { name, text, href: None }
+    Fact { name: one.label.clone(), text, href: None }
 }

@@ -74,6 +74,11 @@ impl SurveyPage {
         self
     }
 
+    /// Answers with another status.
+    pub(crate) fn with(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// Answers with it.
     pub(crate) fn answer(&self) -> Result<Response<Bytes>, Fault> {
         html(self.status, self)

@@ -173,7 +173,7 @@ impl Reading<'_> {
                 self.act(about, who, "success", i64::from(*success));
                 self.money(about, who, "value_minor", value.as_ref());
             }
-            Change::Rated { score, complete } => {
+            Change::Rated { score, complete, .. } => {
                 self.act(about, who, "rated", 1);
                 self.act(about, who, "rating_sum", i64::from(*score));
                 self.act(about, who, &format!("rating.{score}"), 1);
@@ -185,13 +185,14 @@ impl Reading<'_> {
                 self.act(about, who, "survey_sum", i64::from(*score));
                 self.act(about, who, &format!("survey.{score}"), 1);
             }
-            Change::MilestoneKnown { milestone, success, .. } => {
+            Change::MilestoneKnown { milestone, success, value, .. } => {
+                self.money(about, who, &format!("milestone_value.{milestone}"), value.as_ref());
                 self.act(about, who, &format!("milestone.{milestone}"), 1);
                 let counter = format!("milestone_success.{milestone}");
                 self.act(about, who, &counter, i64::from(*success));
             }
             Change::MilestoneMissed { milestone, .. } => {
-                self.act(about, who, &format!("milestone_missed.{milestone}"), 1);
+                self.act(about, who, &format!("milestone_missed.{}", milestone.name), 1);
             }
             Change::Touched { response: Some(response), .. } => self.touch(about, response),
             _ => self.clocks_and_tasks(about, change),

@@ -5,6 +5,7 @@ use crate::{
     calendar::Calendar,
     ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
     span::Span,
+    subject::ObjectKind,
 };
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -270,6 +271,8 @@ pub struct EnrichmentRule {
     pub keep: Span,
     /// The CRM whose thin events it completes; it is asked about nothing else.
     pub reads_back: Option<String>,
+    /// The kind of object it knows; none asks about any.
+    pub object: Option<ObjectKind>,
     /// Where in the answer is what: a place such as `company.size` is a field's value, or a
     /// `subject.` part's; places joined by `+` are joined by spaces.
     pub fields: BTreeMap<String, String>,

@@ -50,6 +50,14 @@ pub enum Refusal {
     /// A rating out of range.
     #[error("A rating is 1 to 5, not {0}.")]
     Rating(u8),
+    /// An outcome that nothing waits for any more.
+    #[error("This handoff has ended; `{said}` is not awaited: choose {choices}.")]
+    NotAwaited {
+        /// What was said.
+        said: String,
+        /// What is awaited.
+        choices: String,
+    },
     /// A type that asks no prospects.
     #[error("This type asks nobody how it went: its configuration has no `survey`.")]
     NoSurvey,

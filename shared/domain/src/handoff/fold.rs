@@ -187,7 +187,7 @@ impl Handoff {
                 self.questions.push(question.clone());
             }
             Change::Answered { question, .. } => self.questions.retain(|open| open.n != *question),
-            Change::Rated { score, complete } => {
+            Change::Rated { score, complete, stands: true } => {
                 self.rating = Some(Rating { score: *score, complete: *complete });
             }
             Change::SurveyAsked { n, until } => {
@@ -196,14 +196,12 @@ impl Handoff {
             }
             Change::SurveyWithdrawn { .. } | Change::SurveyAnswered { .. } => self.surveyed(change),
             Change::MilestonesBegun { milestones } => self.milestones.clone_from(milestones),
-            Change::MilestoneAsked { milestone, .. } => {
-                self.put_milestone(milestone, |one| one.asked = true);
+            Change::MilestoneAsked { milestone, .. }
+            | Change::MilestoneMissed { milestone, .. } => {
+                self.put_milestone(&milestone.name, |one| one.clone_from(milestone));
             }
             Change::MilestoneKnown { milestone, outcome, .. } => {
                 self.put_milestone(milestone, |one| one.outcome = Some(outcome.clone()));
-            }
-            Change::MilestoneMissed { milestone, .. } => {
-                self.put_milestone(milestone, |one| one.missed = true);
             }
             Change::Involved { who, part, .. } => {
                 self.involved.retain(|one| one.who != *who);
@@ -213,6 +211,7 @@ impl Handoff {
             Change::Joined { .. }
             | Change::Touched { .. }
             | Change::Noted
+            | Change::Rated { .. }
             | Change::Mentioned { .. } => {}
         }
     }

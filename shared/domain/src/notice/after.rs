@@ -2,11 +2,10 @@
 //! it, what it has to prove later, and who is drawn in.
 
 use super::{Said, Writer};
-use crate::{config::MilestoneRule, ids::PersonId, involved::Part, survey};
-use chrono::{DateTime, Utc};
+use crate::{change::Change, ids::PersonId, involved::Part, milestone::Milestone, survey};
 use std::borrow::Cow;
 
-/// The best rating that somebody hears of at once; better ones stand in the digests.
+/// The best rating that somebody hears of at once; better ones stand in the numbers.
 const LOW_RATING: u8 = 2;
 
 impl<'a> Writer<'a> {
@@ -60,14 +59,12 @@ impl<'a> Writer<'a> {
     /// Asks what a milestone came to, or says that nobody said it.
     pub(super) fn milestone(
         &self,
-        name: &str,
-        due_at: DateTime<Utc>,
+        milestone: &Milestone,
         to: &'a [PersonId],
         missed: bool,
     ) -> Said<'a> {
-        let rule = self.milestone_rule(name);
-        let label = rule.map_or(name, |rule| rule.label.as_str());
-        let by = self.time(due_at, to);
+        let Milestone { label, due_at, outcomes, .. } = milestone;
+        let by = self.time(*due_at, to);
         let (subject, sentence) = match missed {
             false => (
                 format!("How did it turn out: {}, {label}", self.kind()),
@@ -78,21 +75,22 @@ impl<'a> Writer<'a> {
                 format!("{}: nobody said by {by} how `{label}` turned out.", self.kind()),
             ),
         };
-        let choices = rule.map(|rule| rule.outcomes.join(", ").replace('_', " "));
-        let mut facts = vec![("Owner", self.present_owner())];
-        facts.extend(
-            choices.map(|choices| ("Next", format!("Follow the link and choose: {choices}."))),
-        );
+        let choices = outcomes.join(", ").replace('_', " ");
+        let next = format!("Follow the link and choose: {choices}.");
+        let facts = vec![("Owner", self.present_owner()), ("Next", next)];
         let severity = if missed { "urgent" } else { "info" };
-        Said {
-            kind: "milestone",
-            severity,
-            to: to.into(),
-            subject,
-            sentence,
-            facts,
-            attached: Vec::new(),
-        }
+        let (kind, to, attached) = ("milestone", to.into(), Vec::new());
+        Said { kind, severity, to, subject, sentence, facts, attached }
+    }
+
+    /// Says to those whom a rule draws in as a handoff opens that they are.
+    pub(super) fn drawn_in(&self) -> Vec<Said<'a>> {
+        let opened = self.commit.changes.iter().find_map(|change| match change {
+            Change::Opened { handoff } => Some(&handoff.involved),
+            _ => None,
+        });
+        let involved = opened.into_iter().flatten();
+        involved.filter_map(|one| self.involved(&one.who, one.part, None)).collect()
     }
 
     /// Says to somebody that they are drawn in, unless they did it themselves.
@@ -100,33 +98,28 @@ impl<'a> Writer<'a> {
         &self,
         who: &'a PersonId,
         part: Part,
-        by: &PersonId,
+        by: Option<&PersonId>,
     ) -> Option<Said<'a>> {
-        if who == by {
+        if by == Some(who) {
             return None;
         }
         let as_what = match part {
             Part::Receiver => "You receive it with its owner, who leads it",
             Part::Sponsor => "You are its sponsor, and hear when it goes wrong",
         };
-        let by = self.config.name_of(by);
+        let by = by.map_or("its type", |by| self.config.name_of(by));
         Some(Said {
             kind: "involved",
             severity: "info",
             to: std::slice::from_ref(who).into(),
             subject: format!("Involved: {} ({})", self.kind(), self.present_owner()),
-            sentence: format!("{}: {by} involved you. {as_what}.", self.kind()),
+            sentence: format!("{}: {by} involves you. {as_what}.", self.kind()),
             facts: vec![
                 ("Owner", self.present_owner()),
                 ("Next", "Follow the link to see everything that is known.".to_owned()),
             ],
             attached: Vec::new(),
         })
-    }
-
-    fn milestone_rule(&self, name: &str) -> Option<&MilestoneRule> {
-        let kind = self.config.types.get(&self.commit.about.kind)?;
-        kind.milestones.iter().find(|rule| rule.name == name)
     }
 
     /// Finds who answers for the two sides: for the receiving pool, and for whoever sent it.

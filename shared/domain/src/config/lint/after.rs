@@ -24,6 +24,11 @@ impl Lint<'_, '_> {
                 self.report(&[&path[..], &["question"]].concat(), "no-text", message, help);
             }
         }
+        if !kind.milestones.is_empty() && kind.success.is_empty() {
+            let message = "The milestones never begin: no outcome counts as success.".to_owned();
+            let help = "Write `success`.";
+            self.report(&["types", key, "milestones"], "no-outcomes", message, help);
+        }
         for (index, rule) in kind.milestones.iter().enumerate() {
             let index_word = index.to_string();
             let path = ["types", key, "milestones", &index_word];
@@ -75,12 +80,23 @@ impl Lint<'_, '_> {
             let help = keys(outcome, rule.outcomes.iter());
             self.report(&[path, &["success"]].concat(), "unknown-outcome", message, &help);
         }
-        let same =
-            |outcome: &&String| before.iter().any(|earlier| earlier.outcomes.contains(outcome));
-        if let Some(outcome) = rule.outcomes.iter().find(same) {
-            let message = format!("`{outcome}` is an outcome of two milestones.");
-            let help = "Give each milestone outcomes of its own, or nobody knows which was meant.";
-            self.report(&[path, &["outcomes"]].concat(), "same-name", message, help);
+        self.told_apart(path, rule, before);
+    }
+
+    /// Reports an outcome by which nobody could tell which milestone, or which handoff, was meant.
+    fn told_apart(&mut self, path: &[&str], rule: &MilestoneRule, before: &[MilestoneRule]) {
+        let path = [path, &["outcomes"]].concat();
+        let help = "Give each an outcome of its own, or nobody knows which was meant.";
+        for outcome in &rule.outcomes {
+            let kinds = &self.config.types;
+            let other = kinds.iter().find(|(_, kind)| kind.outcomes.contains(outcome));
+            if let Some((key, _)) = other {
+                let message = format!("`{outcome}` is an outcome of the type `{key}` too.");
+                self.report(&path, "same-name", message, help);
+            } else if before.iter().any(|earlier| earlier.outcomes.contains(outcome)) {
+                let message = format!("`{outcome}` is an outcome of two milestones.");
+                self.report(&path, "same-name", message, help);
+            }
         }
     }
 }
@@ -104,10 +120,12 @@ mod tests {
         let nobody = "Nobody of the organisation has the role `vp`.";
         check("{ who = \"director\", as", "{ who = \"vp\", as", "unknown-role", nobody);
         let never = "Nothing can come of `renewal`.";
-        let outcomes = "outcomes = [\"retained\", \"churned\"], success = [\"retained\"]";
+        let outcomes = "outcomes = [\"renewed\", \"not_renewed\"], success = [\"renewed\"]";
         check(outcomes, "outcomes = []", "no-outcomes", never);
+        let shared = "`retained` is an outcome of the type `opportunity` too.";
+        check(outcomes, "outcomes = [\"retained\"]", "same-name", shared);
         let unknown = "`kept` is a success but no outcome.";
-        let other = outcomes.replace("success = [\"retained\"]", "success = [\"kept\"]");
+        let other = outcomes.replace("success = [\"renewed\"]", "success = [\"kept\"]");
         check(outcomes, &other, "unknown-outcome", unknown);
         let no_time = "Nobody has any time for `renewal`.";
         check("after = \"365d\"", "after = \"0m\"", "no-time", no_time);

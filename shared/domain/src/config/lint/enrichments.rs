@@ -9,6 +9,9 @@ use crate::{
 };
 use chrono::Duration;
 
+/// The longest an answer is kept, in days.
+const KEPT_DAYS_MAX: i64 = 90;
+
 /// The longest somebody is waited for, in seconds: what all of them have together.
 const BUDGET_SECONDS: i64 = 2;
 
@@ -31,6 +34,23 @@ impl Lint<'_, '_> {
                 let help = "Write `timeout = \"1s\"`, or \"2s\" at most.";
                 self.report(&[&path[..], &["timeout"]].concat(), "wrong-time", message, help);
             }
+            if rule.keep.elapsed() > Duration::days(KEPT_DAYS_MAX) {
+                let message = format!("What `{key}` answers would be kept longer than 90 days.");
+                let help = "Write `keep = \"30d\"`: what is known of people grows old.";
+                self.report(&[&path[..], &["keep"]].concat(), "wrong-time", message, help);
+            }
+            let asks_by_id = rule.url.contains("{lead.id}") && !rule.url.contains("{lead.object}");
+            if asks_by_id && rule.object.is_none() {
+                let message = format!("`{key}` asks by an id, of whatever object it is.");
+                let help = "Write `object = \"contact\"`, or put `{lead.object}` into the address.";
+                self.report(&[&path[..], &["url"]].concat(), "no-object", message, help);
+            }
+            let says_who = rule.fields.values().any(|field| field == "subject.email");
+            if says_who && rule.reads_back.is_none() {
+                let message = format!("`{key}` would say whose journey it is, by an address.");
+                let help = "Leave `subject.email` to what `reads_back` from the CRM.";
+                self.report(&[&path[..], &["fields"]].concat(), "wrong-origin", message, help);
+            }
             let is_header = |c: char| c.is_ascii_alphanumeric() || c == '-';
             if rule.header.is_empty() || !rule.header.chars().all(is_header) {
                 let message = format!("`{}` is no header.", rule.header);
@@ -51,16 +71,18 @@ impl Lint<'_, '_> {
     fn asked(&mut self, path: &[&str; 2], rule: &EnrichmentRule) {
         let path = [&path[..], &["url"]].concat();
         let (url, key) = (rule.url.as_str(), path[1].to_owned());
-        let local = url.strip_prefix("http://127.0.0.1");
-        let host = url.strip_prefix("https://").or(local.map(|_| "127.0.0.1"));
-        let fixed = host.map(|rest| rest.split(['/', '?']).next().unwrap_or(rest));
+        let host = url.strip_prefix("https://").map(|rest| rest.split(['/', '?']).next());
         let plain = |host: &str| !host.is_empty() && !host.contains(['{', '}', '@', ' ', '#']);
-        if !fixed.is_some_and(plain) || url.contains(char::is_whitespace) {
+        let fixed = host.flatten().is_some_and(plain) || is_here(url);
+        if !fixed || url.contains(char::is_whitespace) {
             let message = format!("`{url}` is no address `{key}` can ask.");
             let help = "Write https://…, with `{…}` behind the host only.";
             self.report(&path, "wrong-url", message, help);
         }
-        if url.matches('{').count() != url.matches('}').count() {
+        // Outside every place there is no bracket, and inside none either.
+        let mut parts = url.split('{').enumerate();
+        let balanced = |(n, part): (usize, &str)| part.matches('}').count() == usize::from(n > 0);
+        if !parts.all(balanced) {
             let message = format!("A bracket of `{url}` is open.");
             let help = "Write `{lead.email_domain}`, with both brackets.";
             self.report(&path, "wrong-url", message, help);
@@ -99,6 +121,16 @@ impl Lint<'_, '_> {
     }
 }
 
+/// Tells whether an address is on this machine, where tests and trials are.
+fn is_here(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://127.0.0.1") else { return false };
+    let rest = match rest.strip_prefix(':') {
+        Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    rest.is_empty() || rest.starts_with(['/', '?'])
+}
+
 #[cfg(test)]
 mod tests {
     use crate::config::load;
@@ -120,14 +152,38 @@ mod tests {
         };
         let good = "https://data.example/companies?domain={lead.email_domain}";
         check(&with(good, "", "company_size"), &[]);
-        check(&with("http://127.0.0.1:9000/{lead.id}", "", "subject.email"), &[]);
-        for url in ["http://data.example/x", "https://{lead.company}/x", "https://u@h.example/x"] {
+        let back = "object = \"contact\"\nreads_back = \"hubspot\"";
+        check(&with("http://127.0.0.1:9000/{lead.id}", back, "subject.email"), &[]);
+        check(&with("https://x.example/{lead.object}/{lead.id}", "", "company_size"), &[]);
+        for url in [
+            "http://data.example/x",
+            "https://{lead.company}/x",
+            "https://u@h.example/x",
+            "http://127.0.0.1.evil.example/x",
+            "http://127.0.0.1@evil.example/x",
+        ] {
             let message = format!("`{url}` is no address `data` can ask.");
             check(&with(url, "", "company_size"), &[("wrong-url", &message)]);
         }
         check(
             &with("https://data.example/{lead.mail}", "", "company_size"),
             &[("unknown-name", "Nothing is called `lead.mail`.")],
+        );
+        check(
+            &with("https://data.example/}x{", "", "company_size"),
+            &[("wrong-url", "A bracket of `https://data.example/}x{` is open.")],
+        );
+        check(
+            &with("https://data.example/{lead.id}", "", "company_size"),
+            &[("no-object", "`data` asks by an id, of whatever object it is.")],
+        );
+        check(
+            &with(good, "", "subject.email"),
+            &[("wrong-origin", "`data` would say whose journey it is, by an address.")],
+        );
+        check(
+            &with(good, "keep = \"365d\"", "company_size"),
+            &[("wrong-time", "What `data` answers would be kept longer than 90 days.")],
         );
         check(
             &with(good, "timeout = \"3s\"", "company_size"),
@@ -151,7 +207,7 @@ mod tests {
             &[("no-fields", "Nothing is taken from what `data` answers.")],
         );
         check(
-            &with(good, "types = [\"mqll\"]", "subject.email"),
+            &with(good, "types = [\"mqll\"]", "subject.country"),
             &[("unknown-type", "There is no type `mqll`.")],
         );
     }

@@ -34,6 +34,12 @@ impl Lint<'_, '_> {
             }
             for kind in &rule.types {
                 match config.types.get(kind) {
+                    Some(known) if known.survey.is_none() && rule.text.contains("survey.link") => {
+                        let message =
+                            format!("`{key}` has a survey's link, and `{kind}` no survey.");
+                        let help = "Write `survey = {}` at the type, or leave the link out.";
+                        self.report(&[&path[..], &["text"]].concat(), "no-survey", message, help);
+                    }
                     Some(known) => self.filled(key, rule, (kind, known)),
                     None => {
                         let message = format!("There is no type `{kind}`.");
