@@ -170,6 +170,13 @@ async fn what_is_missing_is_supplied_on_the_page_and_only_what_changed_is_new() 
     let (status, page, _) = posts(&mut world, "priya", &format!("{path}/supply"), wrong).await;
     assert!(status == 400 && page.contains("must be somebody"), "{page}");
     assert!(page.contains("&#60;nobody") && page.contains("Someone else"), "{page}");
+    // A program reads which field it was.
+    let body = json!({ "package": { "contact": "<nobody", "fit": "Someone else" } });
+    let refused = world.act("priya", &id, "supply", body).await;
+    let errors = refused.body["errors"].as_object().unwrap();
+    let named: Vec<&str> = errors.keys().map(String::as_str).collect();
+    assert_eq!((refused.status, named), (400, vec!["contact"]));
+    assert!(errors["contact"].as_str().unwrap().contains("must be somebody"), "{refused:?}");
     // So is a note that is too long.
     let long = "n".repeat(33_000);
     let (status, page, _) =

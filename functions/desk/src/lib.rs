@@ -41,6 +41,7 @@ use fault::Fault;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use route::Route;
 use runtime::{Clock, Configs, Ids, Secrets, web};
+use serde_json::json;
 use settle::Settler;
 use store::Store;
 
@@ -193,7 +194,7 @@ impl Desk {
         let (status, detail) = (fault.status(), fault.to_string());
         let for_programs = path.starts_with("/api") || status == StatusCode::UNAUTHORIZED;
         let mut answer = match for_programs {
-            true => web::problem(status, &detail, path),
+            true => problem(fault, status, &detail, path),
             false => self.page_fault(request, status, &detail).await,
         };
         let headers = answer.headers_mut();
@@ -218,6 +219,15 @@ impl Desk {
         let nobody = Visitor { person: None, picks: self.access.is_picker() };
         self.access.visitor(request.headers()).unwrap_or(nobody)
     }
+}
+
+/// Writes a problem document; what is wrong with single fields stands in `errors`, by field.
+fn problem(fault: &Fault, status: StatusCode, detail: &str, path: &str) -> Response<Bytes> {
+    let errors = match fault {
+        Fault::Fields(wrong) => json!({ "errors": wrong.0 }),
+        _ => json!({}),
+    };
+    web::problem_with(status, detail, path, errors)
 }
 
 /// Reads what of an address may stand in a log: not the token of a survey, which is as good as a key.

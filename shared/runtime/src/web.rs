@@ -26,13 +26,26 @@ pub fn answer(
 
 /// Answers with a problem document.
 pub fn problem(status: StatusCode, detail: &str, instance: &str) -> Response<Bytes> {
-    let document = json!({
+    problem_with(status, detail, instance, json!({}))
+}
+
+/// Answers with a problem document and members of its own.
+pub fn problem_with(
+    status: StatusCode,
+    detail: &str,
+    instance: &str,
+    more: Value,
+) -> Response<Bytes> {
+    let mut document = json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Problem"),
         "status": status.as_u16(),
         "detail": detail,
         "instance": instance,
     });
+    if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
+        document.extend(more);
+    }
     answer(status, "application/problem+json", document.to_string())
 }
 
