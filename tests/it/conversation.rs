@@ -22,18 +22,6 @@ async fn handed() -> (World, HandoffId, String) {
     (world, id, owner)
 }
 
-/// Who was mailed what since last time: subjects, and to whom.
-async fn mailed(world: &mut World) -> Vec<(String, Value)> {
-    world.settle().await;
-    let sent = world.outbox().into_iter().filter_map(|entry| match entry.sent {
-        local::Sent::Topic { subject, attributes, .. } => {
-            Some((subject.unwrap_or_default(), attributes["to"].clone()))
-        }
-        local::Sent::Bus { .. } => None,
-    });
-    sent.collect()
-}
-
 #[tokio::test]
 async fn a_question_stands_open_for_both_sides_until_it_is_answered() {
     let (mut world, id, owner) = handed().await;
@@ -44,7 +32,7 @@ async fn a_question_stands_open_for_both_sides_until_it_is_answered() {
         (200, &json!("amara")),
         "{asked:?}"
     );
-    let told = mailed(&mut world).await;
+    let told = world.mailed().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].0.starts_with("Question: Meeting set"), "{told:?}");
     assert!(told[0].1.to_string().contains("amara"), "{told:?}");
@@ -67,7 +55,7 @@ async fn a_question_stands_open_for_both_sides_until_it_is_answered() {
     let answered =
         world.act("amara", &id, "answer", json!({ "question": 1, "text": "The CFO" })).await;
     assert_eq!((answered.status, &answered.body["questions"]), (200, &json!([])), "{answered:?}");
-    let told = mailed(&mut world).await;
+    let told = world.mailed().await;
     assert!(told[0].0.starts_with("Answer: Meeting set"), "{told:?}");
     assert!(told[0].1.to_string().contains(&owner), "{told:?}");
     let shown = world.get(&format!("/api/handoffs/{id}")).await;
@@ -81,15 +69,15 @@ async fn who_is_named_in_a_note_hears_of_it_and_nobody_else_does() {
     let (mut world, id, owner) = handed().await;
     let note = "@priya please look; b@ben.example wrote. @nobody @amara";
     assert_eq!(world.act("amara", &id, "note", json!({ "text": note })).await.status, 200);
-    let told = mailed(&mut world).await;
+    let told = world.mailed().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].0.starts_with("Note: Meeting set"), "{told:?}");
     assert!(told[0].1.to_string().contains("priya") && !told[0].1.to_string().contains("amara"));
     // After the end people still ask.
     let over = json!({ "outcome": "opportunity_created" });
     assert_eq!(world.act(&owner, &id, "complete", over).await.status, 200);
-    mailed(&mut world).await;
+    world.mailed().await;
     let asked = world.act(&owner, &id, "ask", json!({ "text": "What was promised?" })).await;
     assert_eq!(asked.status, 200, "{asked:?}");
-    assert_eq!(mailed(&mut world).await.len(), 1);
+    assert_eq!(world.mailed().await.len(), 1);
 }

@@ -276,6 +276,43 @@ async fn an_answer_is_told_to_the_handoff_it_was_asked_about_and_nothing_is_aske
 }
 
 #[tokio::test]
+async fn an_answer_makes_nobody_anybody_elses() {
+    let vendor = Vendor::start(Manner::Says(KNOWN.to_owned())).await;
+    let mut world = world(&vendor, "").await;
+    let person = |id: &str| {
+        json!({
+            "crm": "hubspot", "object": "contact", "id": id, "email": format!("{id}@acme.example"),
+            "country": "GB",
+            "references": [{ "system": "hubspot", "object": "deal", "id": "77" }],
+        })
+    };
+    // Two people of one deal, each known by themselves.
+    let first = json!({ "subject": person("ann") });
+    let won = world.event("contract.signed", first).await.opened();
+    let second = json!({ "subject": person("bob"), "fields": { "contract": "Signed by both" } });
+    assert_eq!(world.event("contract.signed", second).await.joined(), won);
+    world.settle().await;
+    // A later handoff of the first starts from what was learned of both, and is asked about.
+    let third = json!({
+        "subject": { "crm": "hubspot", "object": "contact", "id": "ann" },
+        "fields": { "intent_signal": "More seats" },
+    });
+    let again = world.event("demo.requested", third).await.opened();
+    world.settle().await;
+    assert!(!vendor.asked().is_empty());
+    let fourth = json!({
+        "subject": { "crm": "hubspot", "object": "contact", "id": "bob" },
+        "fields": { "intent_signal": "A trial" },
+    });
+    let his = world.event("demo.requested", fourth).await;
+    assert_ne!(his.opened(), again, "he is not her: {his:?}");
+    world.settle().await;
+    let (hers, his) = (world.handoff(&again).await, world.handoff(&his.opened()).await);
+    assert_ne!(hers.journey, his.journey);
+    world.read_mail();
+}
+
+#[tokio::test]
 async fn one_that_came_thin_is_read_back_and_known_by_what_was_learned() {
     let contact = r#"{ "id": "9", "properties": { "firstname": "Dana", "lastname": "Hall",
         "email": "dana@acme.example", "company": "Acme", "country": "US", "fit": "High" } }"#;

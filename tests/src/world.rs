@@ -173,6 +173,19 @@ impl World {
         mail.collect()
     }
 
+    /// Lets everything come to rest, and tells who was mailed what since it was last looked at:
+    /// subjects, and to whom.
+    pub async fn mailed(&mut self) -> Vec<(String, Value)> {
+        self.settle().await;
+        let sent = self.outbox().into_iter().filter_map(|entry| match entry.sent {
+            Sent::Topic { subject, attributes, .. } => {
+                Some((subject.unwrap_or_default(), attributes["to"].clone()))
+            }
+            Sent::Bus { .. } => None,
+        });
+        sent.collect()
+    }
+
     /// Takes everything that was sent since it was last looked at.
     pub fn outbox(&mut self) -> Vec<OutboxEntry> {
         let ledger = self.cloud.parts().ledger();

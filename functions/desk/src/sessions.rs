@@ -79,8 +79,13 @@ impl Desk {
         let now = self.clock.now();
         let said = read(fields, config, config.day_of(now)).map_err(Fault::Malformed)?;
         let id = key.unwrap_or_else(|| self.ids.ulid(now));
+        let id = act::fingerprint_of(&[person.as_str(), &id])[..26].to_owned();
+        if let Some(known) = self.store.session(said.held_on, &id).await? {
+            let same = known.teams == said.teams && known.notes == said.notes;
+            return if same { Ok(known) } else { Err(Fault::KeyReused) };
+        }
         let session = Session {
-            id: act::fingerprint_of(&[person.as_str(), &id])[..26].to_owned(),
+            id,
             held_on: said.held_on,
             teams: said.teams,
             notes: said.notes,
@@ -107,8 +112,9 @@ impl Desk {
     pub(crate) async fn examples(&self, config: &Config) -> Result<Examples, StoreError> {
         let today = self.clock.now().date_naive();
         let mut read = Vec::new();
-        for back in 0..=EXAMPLE_DAYS {
-            let opened = self.store.opened_on(today - Days::new(back)).await?;
+        for back in 0..EXAMPLE_DAYS {
+            let mut opened = self.store.opened_on(today - Days::new(back)).await?;
+            opened.truncate(LOOKED_AT_MAX.saturating_sub(read.len()));
             for ids in opened.chunks(CHUNK) {
                 read.extend(self.store.handoffs(ids).await?);
             }
@@ -135,8 +141,14 @@ fn read(mut fields: Fields, config: &Config, today: NaiveDate) -> Result<Said, S
         Some(text) => local::day(&text)
             .ok_or_else(|| "`held_on` is no day: write it like 2026-01-20.".to_owned())?,
     };
-    if held_on > today {
+    // Somewhere it may be tomorrow already.
+    if held_on > today + Days::new(1) {
         return Err("`held_on` is a day to come: write a session down once it was held.".to_owned());
+    }
+    if held_on < today - Days::new(LISTED_DAYS) {
+        return Err(format!(
+            "`held_on` is more than {LISTED_DAYS} days ago: it would be listed nowhere."
+        ));
     }
     let known = teams(config);
     let mut named: Vec<String> = fields.words("teams")?;
@@ -194,7 +206,8 @@ mod tests {
             (json!({ "notes": "x" }), "Say which teams took part"),
             (json!({ "teams": ["sdr", "hr"], "notes": "x" }), "There is no team `hr`: choose"),
             (json!({ "teams": ["sdr"], "notes": "x", "held_on": "soon" }), "is no day"),
-            (json!({ "teams": ["sdr"], "notes": "x", "held_on": "2026-01-21" }), "a day to come"),
+            (json!({ "teams": ["sdr"], "notes": "x", "held_on": "2026-01-22" }), "a day to come"),
+            (json!({ "teams": ["sdr"], "notes": "x", "held_on": "2019-01-21" }), "days ago"),
             (json!({ "teams": ["sdr"], "notes": "x", "minutes": 5 }), "`minutes`"),
         ] {
             let refused = said(body.clone()).unwrap_err();

@@ -33,6 +33,9 @@ pub(crate) const PROSPECT: &str = "survey";
 /// What a link on a laptop is made with.
 const SAMPLE_SECRET: &str = "local-links-secret";
 
+/// What is asked where the question itself could not be read.
+const AGAIN: &str = "How well did we pass you on?";
+
 /// What a prospect said.
 struct Answer {
     score: u8,
@@ -77,6 +80,11 @@ impl Desk {
         let config = &active.config;
         let page = match Box::pin(self.survey(request, token, config)).await {
             Ok(page) => page,
+            // What was typed is not lost because something does not answer just now.
+            Err(Fault::NotNow(_)) if *request.method() == Method::POST => {
+                let pairs = form::read(&String::from_utf8_lossy(request.body()));
+                not_stored(SurveyPage::asking(config, token, AGAIN.to_owned()), &pairs)
+            }
             Err(fault) => {
                 fault.log("/survey");
                 SurveyPage::saying(config, fault.status(), fault.to_string())

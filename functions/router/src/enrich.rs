@@ -1,18 +1,20 @@
 //! Before a handoff is routed: what other systems know of it is asked for, all at once and within
 //! two seconds for a whole batch.
 //!
-//! It never delays a handoff for longer, and never fails one: what was not answered in time is not
-//! known. A system that cannot answer is left alone for half a minute, so that while it hangs only
-//! one batch in a while waits for it. An answer is settled as any source's event is, under a key of
-//! its own: told twice it changes nothing, and what it says of whose journey this is counts.
+//! Recording it has as long again. It never delays a handoff for longer, and never fails one: what
+//! was not answered or recorded in time is not known. A system that cannot answer is left alone for
+//! half a minute, so that while it hangs only one batch in a while waits for it. An answer is
+//! settled as any source's event is, under a key of its own: told twice it changes nothing. It is
+//! told to the handoff that was asked about, and to no other.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Actor, Config, Handoff, HandoffId, Package, SourceEvent, SourceKey, config::EnrichmentRule,
+    Actor, Config, Handoff, HandoffId, Package, SourceEvent, SourceKey,
+    config::{EnrichmentRule, FieldRule},
     enrichment,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
-use runtime::{Clock, Configs, Ids, Outside, Secrets, secrets::Wanted};
+use runtime::{Clock, Configs, Ids, Outside, Secrets, outside::OutsideError, secrets::Wanted};
 use serde_json::Value;
 use settle::{Effect, Origin, Settler};
 use std::{
@@ -57,6 +59,7 @@ struct Question<'a> {
     address: String,
     handoff: &'a Handoff,
     package: &'a Package,
+    template: &'a [FieldRule],
 }
 
 /// What was learned of a handoff.
@@ -131,17 +134,18 @@ impl Enricher {
         let subject = &package.subject;
         let rules = config.enrichments.iter();
         let rules = rules.filter(|(_, rule)| enrichment::concerns(rule, handoff, subject));
-        let rules = rules.filter(|(name, _)| !self.is_left_alone(name));
+        let kind = config.types.get(&handoff.kind);
+        let template = kind.map_or(&[][..], |kind| &kind.fields);
         let question = |(name, rule): (&'a String, &'a EnrichmentRule)| {
             let address = enrichment::address(rule, subject)?;
-            Some(Question { name, rule, address, handoff, package })
+            Some(Question { name, rule, address, handoff, package, template })
         };
         rules.filter_map(question).collect()
     }
 
     /// Finds the answer to a question, kept or asked for; nothing, where there is none.
     async fn answer<'q>(&self, question: &Question<'q>, until: Instant) -> Option<Learned<'q>> {
-        let Question { name, rule, address, handoff, package } = question;
+        let Question { name, rule, address, handoff, package, template } = question;
         let now = self.clock.now();
         // What is read back is asked anew each time: it is wanted as it is now.
         let kept = rule.keep.elapsed();
@@ -168,12 +172,15 @@ impl Enricher {
                 said
             }
         };
-        let event = enrichment::event(name, rule, &said, (handoff, package))?;
+        let event = enrichment::event(name, rule, &said, (handoff, package, template))?;
         Some(Learned { handoff: &handoff.id, rule, event })
     }
 
     async fn ask(&self, question: &Question<'_>, until: Instant) -> Option<Value> {
         let Question { name, rule, address, .. } = question;
+        if self.is_left_alone(name) {
+            return None;
+        }
         let secret = match &rule.secret {
             None => None,
             Some(_) => {
@@ -182,12 +189,15 @@ impl Enricher {
             }
         };
         let left = until.saturating_duration_since(Instant::now());
-        let within = rule.timeout.elapsed().to_std().unwrap_or(BUDGET).min(left);
+        let timeout = rule.timeout.elapsed().to_std().unwrap_or(BUDGET);
+        let within = timeout.min(left);
         match self.outside.get(address, secret, within).await {
             Ok(answer) => Some(answer),
             Err(error) => {
                 tracing::warn!(%error, enrichment = name, "nothing was learned");
-                if error.is_silence() {
+                // Who had no time to answer, because others took it, is not silent.
+                let had_time = left >= timeout - GRACE || !matches!(error, OutsideError::Late(_));
+                if error.is_silence() && had_time {
                     let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
                     silent.insert((*name).to_owned(), self.clock.now());
                 }

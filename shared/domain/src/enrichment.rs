@@ -13,9 +13,10 @@ use crate::{
     package::Package,
     subject::Subject,
 };
+use chrono::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What an address may name.
 pub const PLACES: [&str; 8] = [
@@ -35,6 +36,10 @@ pub const SUBJECT_PARTS: [&str; 4] =
 
 /// The longest text that is taken from an answer, in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
+
+/// How long before a handoff's trigger an answer is dated, in days: longer than a source's news is
+/// on its way.
+const DATED_DAYS: i64 = 7;
 
 /// How many entries of a list are taken.
 const LIST_MAX: usize = 50;
@@ -144,32 +149,34 @@ fn plain(value: &Value) -> Option<Value> {
     }
 }
 
-/// Makes the event an answer is: what it says that nobody said before; none, where that is
-/// nothing. It is dated when the handoff opened, so whatever anybody says from then on stands.
+/// Makes the event an answer is: what it says that nobody said before; none, where that is nothing.
+///
+/// It is dated a week before the handoff's trigger, so that whatever a source or a person says
+/// stands, whenever it comes in. It is one event for each handoff and rule, however often it is
+/// asked.
 pub fn event(
     name: &str,
     rule: &EnrichmentRule,
     said: &BTreeMap<String, Value>,
-    (handoff, package): (&Handoff, &Package),
+    (handoff, package, template): (&Handoff, &Package, &[FieldRule]),
 ) -> Option<SourceEvent> {
-    let is_new = |field: &str| match package.values.get(field) {
-        None => true,
-        Some(known) => known.by == rule.name || says_nothing(&known.value),
+    let taken = |field: &str| {
+        let known = template.iter().find(|known| known.name == field);
+        known.is_none_or(|known| may_say(known, rule)) && is_new(field, package, &rule.name)
     };
-    let fields = said.iter().filter(|(field, _)| !field.starts_with("subject.") && is_new(field));
+    let fields = said.iter().filter(|(field, _)| !field.starts_with("subject.") && taken(field));
     let fields: BTreeMap<String, Value> =
         fields.map(|(field, value)| (field.clone(), value.clone())).collect();
     let known = &package.subject;
     let part = |name: &str, known: &Option<String>| {
         let said = said.get(&format!("subject.{name}")).and_then(Value::as_str);
-        // The package may have it from a field of that name.
-        said.filter(|_| known.is_none() && is_new(name)).map(str::to_owned)
+        said.filter(|_| known.is_none()).map(str::to_owned)
     };
     let subject = Subject {
         crm: known.crm.clone(),
         object: known.object,
         id: known.id.clone(),
-        references: known.all_references(),
+        references: Vec::new(),
         name: part("name", &known.name),
         email: part("email", &known.email),
         company: part("company", &known.company),
@@ -180,12 +187,12 @@ pub fn event(
     if fields.is_empty() && learned.iter().all(|part| part.is_none()) && !read_back {
         return None;
     }
-    let content = serde_json::to_vec(&(&fields, &learned)).unwrap_or_default();
+    let key = format!("{name}:{}", handoff.id);
     Some(SourceEvent {
-        key: format!("{name}:{}:{}", handoff.id, handoff.version),
-        fingerprint: hex::encode(Sha256::digest(content)),
+        fingerprint: hex::encode(Sha256::digest(&key)),
+        key,
         name: ENRICHED.to_owned(),
-        occurred_at: Some(handoff.opened_at),
+        occurred_at: Some(handoff.triggered_at - Duration::days(DATED_DAYS)),
         about: Some(handoff.id.clone()),
         subject,
         score: fields.get("score").and_then(Value::as_i64),
@@ -193,6 +200,32 @@ pub fn event(
         read_back,
         ..SourceEvent::default()
     })
+}
+
+/// Leaves out of an answer what somebody has said since it was asked for; every other event says
+/// what it says.
+pub fn still_new<'e>(
+    event: &'e SourceEvent,
+    package: &Package,
+    said_by: &str,
+) -> Cow<'e, SourceEvent> {
+    if event.about.is_none() {
+        return Cow::Borrowed(event);
+    }
+    let mut event = event.clone();
+    event.fields.retain(|field, _| is_new(field, package, said_by));
+    event.score = event.score.filter(|_| event.fields.contains_key("score"));
+    // A package may have a part of its subject from a field of that name.
+    let said = |name: &str| !is_new(name, package, said_by);
+    let (company, country) = (said("company"), said("country"));
+    event.subject.company = event.subject.company.filter(|_| !company);
+    event.subject.country = event.subject.country.filter(|_| !country);
+    Cow::Owned(event)
+}
+
+fn is_new(field: &str, package: &Package, said_by: &str) -> bool {
+    let known = package.values.get(field);
+    known.is_none_or(|known| known.by == said_by || says_nothing(&known.value))
 }
 
 /// The event an answer is.
@@ -294,10 +327,23 @@ mod tests {
         });
         let said: BTreeMap<String, Value> = serde_json::from_value(said).unwrap();
         let handoff = Handoff { id: "h1".into(), version: 1, ..Handoff::default() };
-        let event = event("company", &rule, &said, (&handoff, &package)).unwrap();
+        let event = event("company", &rule, &said, (&handoff, &package, &[])).unwrap();
         assert_eq!(json!(event.fields), json!({ "company_size": 250 }));
-        assert_eq!((event.subject.email, event.subject.country.as_deref()), (None, Some("GB")));
+        let told = (event.subject.email.as_deref(), event.subject.country.as_deref());
+        assert_eq!(told, (None, Some("GB")));
+        let mut later = package.clone();
+        later.put(
+            BTreeMap::from([("company_size".to_owned(), 3.into())]),
+            "amara",
+            DateTime::UNIX_EPOCH,
+        );
+        let left = still_new(&event, &later, "Company data");
+        assert!(left.fields.is_empty(), "said meanwhile: {left:?}");
+        let size = FieldRule { name: "company_size".to_owned(), ..FieldRule::default() };
+        let about = (&handoff, &package, std::slice::from_ref(&size));
+        let by_template = super::event("company", &rule, &said, about).unwrap();
+        assert!(by_template.fields.is_empty(), "its template does not take it");
         let again = said.into_iter().filter(|(field, _)| field == "industry").collect();
-        assert_eq!(super::event("company", &rule, &again, (&handoff, &package)), None);
+        assert_eq!(super::event("company", &rule, &again, (&handoff, &package, &[])), None);
     }
 }

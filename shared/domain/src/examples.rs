@@ -2,8 +2,8 @@
 //! can read, and told so that nobody is known by them.
 //!
 //! Points are given for what was measured and said; a handoff of which nothing is known yet is no
-//! example. An example names no person, company, pool, time or amount, and quotes nobody: two teams
-//! talk about what was done, not about who did it.
+//! example. An example names no person, company, pool, time or amount, and quotes nobody, and a type
+//! of which little is known gives none: two teams talk about what was done, not about who did it.
 
 use crate::{
     clock::ClockState,
@@ -14,6 +14,7 @@ use crate::{
     survey::word,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How many examples there are of each kind, at most.
 const SHOWN_MAX: usize = 3;
@@ -21,6 +22,10 @@ const SHOWN_MAX: usize = 3;
 /// From how many points on a handoff can be shown as a good one; below their opposite it can be
 /// shown as a poor one.
 const TELLING: i64 = 10;
+
+/// How many handoffs of a type something must be known of before one can be an example: of fewer
+/// everybody knows who had them.
+const KNOWN_MIN: usize = 3;
 
 /// The completeness that is wanted, and the one below which it counts against a handoff.
 const COMPLETE_PERCENT: u8 = 85;
@@ -65,6 +70,11 @@ pub fn examples(handoffs: &[(&Handoff, &Package)], config: &Config) -> Examples 
             Some((example.points, *handoff, example))
         })
         .collect();
+    let known = all.iter().fold(BTreeMap::<_, usize>::new(), |mut known, (_, handoff, _)| {
+        *known.entry(&handoff.kind).or_default() += 1;
+        known
+    });
+    all.retain(|(_, handoff, _)| known.get(&handoff.kind).is_some_and(|it| *it >= KNOWN_MIN));
     // Of equals the newer, which people remember.
     all.sort_by(|one, other| (other.0, &other.1.id).cmp(&(one.0, &one.1.id)));
     let take = |list: &mut dyn Iterator<Item = &(i64, &Handoff, Example)>| {
@@ -109,7 +119,7 @@ fn example(handoff: &Handoff, package: &Package, config: &Config) -> Option<Exam
     if said.is_empty() {
         return None;
     }
-    said.extend(completeness(handoff, package, &kind.fields));
+    said.push(completeness(handoff, package, &kind.fields));
     Some(Example {
         kind: kind.name.clone(),
         from: handoff.from.clone(),
@@ -120,24 +130,20 @@ fn example(handoff: &Handoff, package: &Package, config: &Config) -> Option<Exam
 }
 
 /// Says how complete the package is, and what it lacks: names of fields, never what is in them.
-fn completeness(
-    handoff: &Handoff,
-    package: &Package,
-    fields: &[FieldRule],
-) -> Option<(i64, String)> {
+fn completeness(handoff: &Handoff, package: &Package, fields: &[FieldRule]) -> (i64, String) {
     let scored = package.completeness(fields, handoff.stage);
     let labels = fields.iter().filter(|field| scored.missing.contains(&field.name));
     let labels: Vec<&str> = labels.map(|field| field.label.as_str()).take(NAMED_MAX).collect();
     let lacks = match labels.is_empty() {
         true => String::new(),
-        false => format!("; it lacks {}", labels.join(", ").to_lowercase()),
+        false => format!("; it lacks {}", labels.join(", ")),
     };
     let sentence = format!("Its package is {} % complete{lacks}.", scored.percent);
-    Some(match scored.percent {
+    match scored.percent {
         COMPLETE_PERCENT.. => (10, sentence),
         POOR_PERCENT.. => (0, sentence),
         _ => (-10, sentence),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +202,7 @@ mod tests {
                 "The clock respond was missed.",
             ]
         );
-        assert!(picked.worst[0].reasons[3].contains("it lacks lead source, lead score"));
+        assert!(picked.worst[0].reasons[3].contains("it lacks Lead source, Lead score"));
         let told = serde_json::to_string(&picked).unwrap();
         for private in ["amara", "h1", "h3", "sdr_emea"] {
             assert!(!told.contains(private), "{private} in {told}");
@@ -219,5 +225,7 @@ mod tests {
         let picked = examples(&all, &config);
         assert_eq!((picked.best.len(), picked.worst.len()), (0, 0));
         assert_eq!(examples(&[], &config), Examples::default());
+        let two: Vec<_> = many.iter().take(2).map(|handoff| (handoff, &package)).collect();
+        assert_eq!(examples(&two, &config), Examples::default(), "everybody knows whose they are");
     }
 }

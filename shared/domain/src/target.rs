@@ -114,17 +114,9 @@ pub fn command<'a>(
             let outcome = event.outcome.clone()?;
             let knows =
                 |one: &Handoff| kind(one).is_some_and(|kind| kind.outcomes.contains(&outcome));
-            // Of one that has ended well something may still be to be known, of the same deal.
-            let deal = event.subject.reference_of(ObjectKind::Deal);
-            let claim = deal.map(|deal| format!("deal:{}:{}", deal.system, deal.id));
-            let waits = |one: &&Handoff| {
-                let another = claim.as_ref().is_some_and(|claim| one.claim != *claim);
-                let of_deal = one.claim.starts_with("deal:");
-                waits_for(one, &outcome) && one.triggered_at <= at && !(of_deal && another)
-            };
             let handoff = open
                 .find(|one| one.triggered_at <= at && knows(one))
-                .or_else(|| newest_first.iter().copied().find(waits))?;
+                .or_else(|| proven(newest_first, event, &outcome, at))?;
             let value = event.amount.clone();
             Some((handoff, Some(Command::Complete { outcome, value, at })))
         }
@@ -142,6 +134,26 @@ pub fn command<'a>(
         }
         _ => open.next().map(|handoff| (handoff, None)),
     }
+}
+
+/// Picks the handoff that has ended well and waits for an outcome: the one of the event's deal, or
+/// the only one there is. Of several that may be meant none is.
+fn proven<'a>(
+    newest_first: &[&'a Handoff],
+    event: &SourceEvent,
+    outcome: &str,
+    at: DateTime<Utc>,
+) -> Option<&'a Handoff> {
+    let names_deal = event.subject.reference_of(ObjectKind::Deal).is_some();
+    let is_another = |one: &Handoff| {
+        let claim = claim_of(ClaimBy::Deal, &event.subject, &one.journey);
+        names_deal && one.claim.starts_with("deal:") && one.claim != claim
+    };
+    let waits =
+        |one: &&&Handoff| waits_for(one, outcome) && one.triggered_at <= at && !is_another(one);
+    let mut waiting = newest_first.iter().filter(waits);
+    let first = waiting.next()?;
+    waiting.next().is_none().then_some(*first)
 }
 
 /// Picks the handoff somebody touched: one that stood open at that time, theirs first; else the

@@ -2,7 +2,9 @@
 //! first.
 
 use crate::{Origin, SettleError, Settler};
-use domain::{Change, Config, Handoff, JourneyId, SourceEvent, handoff::Flag, subject::Reference};
+use domain::{
+    Change, Config, Handoff, HandoffId, JourneyId, SourceEvent, handoff::Flag, subject::Reference,
+};
 use std::collections::BTreeSet;
 use store::{Merge, MovedHandoff, NewClaim, StoreError, Stored, Write};
 
@@ -36,6 +38,26 @@ impl Settler {
             Some(journey) => Whose::One(journey, unknown),
             None => Whose::New(unknown),
         })
+    }
+
+    /// Finds whose journey a handoff is of which an event tells more: an address that is learned
+    /// by it is theirs too.
+    pub(crate) async fn whose_handoff(
+        &self,
+        id: &HandoffId,
+        event: &SourceEvent,
+    ) -> Result<Whose, SettleError> {
+        let journey = self.store.handoff(id).await?.journey.clone();
+        let learned: Vec<Reference> =
+            event.subject.email.iter().map(|email| Reference::email(email)).collect();
+        let known = self.store.journeys_of(&learned).await?;
+        let others = known.values().filter(|other| **other != journey);
+        let others: BTreeSet<JourneyId> = others.cloned().collect();
+        if !others.is_empty() {
+            return Ok(Whose::Several(others.into_iter().chain([journey]).collect()));
+        }
+        let new = learned.into_iter().filter(|reference| !known.contains_key(reference));
+        Ok(Whose::One(journey, new.collect()))
     }
 
     /// Merges journeys into the oldest, open handoffs and claims with them. Where both hold one

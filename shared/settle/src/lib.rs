@@ -106,7 +106,10 @@ impl Settler {
             Standing::Done(handoff) => return Ok(Effect::Duplicate(handoff)),
         };
         for _ in 0..TRIES {
-            let whose = self.whose(&event).await?;
+            let whose = match &event.about {
+                Some(handoff) => self.whose_handoff(handoff, &event).await?,
+                None => self.whose(&event).await?,
+            };
             if let Whose::Several(journeys) = whose {
                 if origin.by_hand {
                     return Err(SettleError::TwoPeople);

@@ -3,9 +3,10 @@
 
 use crate::{Effect, SettleError, Settler, journey::LOOKED_AT, opening::Reading};
 use domain::{
-    Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal,
+    Change, Command, Facts, Handoff, HandoffId, JourneyId, Package, Refusal, SourceEvent,
     config::HandoffType,
     decide::{decide, targets},
+    enrichment,
     event::names,
     handoff::Flag,
     package::Told,
@@ -70,8 +71,10 @@ impl Settler {
         let pinned = self.configs.version(handoff.config).await?;
         let facts = Facts { active: reading.config, pinned: &pinned.config };
         let before = package.clone();
-        let told = package.absorb(reading.event, &reading.origin.said_by, reading.occurred.at);
-        let changes = changes(&handoff, command, (&package, &told), facts, reading);
+        let said = enrichment::still_new(reading.event, &package, &reading.origin.said_by);
+        let told = package.absorb(&said, &reading.origin.said_by, reading.occurred.at);
+        let about = (&package.record, &told, &*said);
+        let changes = changes(&handoff, command, about, facts, reading);
         // Another person's event may join a deal's handoff: their references stay their own.
         let learned = match &reading.known_as {
             Some((journey, new)) if *journey == handoff.journey => new.clone(),
@@ -108,11 +111,11 @@ impl Settler {
 fn changes(
     handoff: &Handoff,
     command: Option<Command>,
-    (package, told): (&Package, &Told),
+    (package, told, event): (&Package, &Told, &SourceEvent),
     facts: Facts<'_>,
     reading: &Reading<'_>,
 ) -> Vec<Change> {
-    let (event, now) = (reading.event, reading.now);
+    let now = reading.now;
     // Of what was overtaken something newer is known already.
     let news = |name: &str| !told.overtaken.contains(name);
     let score = event.score.filter(|_| news("score"));

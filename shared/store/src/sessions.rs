@@ -3,7 +3,7 @@
 
 use crate::{
     Store, StoreError,
-    item::{Query, gunzip, gzip, key_item, text},
+    item::{Item, Query, gunzip, gzip, key_item, text},
     keys,
 };
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
@@ -31,7 +31,20 @@ pub struct Session {
 }
 
 impl Store {
-    /// Keeps a session; the same id again is the same session.
+    /// Reads a session.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn session(
+        &self,
+        held_on: NaiveDate,
+        id: &str,
+    ) -> Result<Option<Session>, StoreError> {
+        let item = self.get(&keys::session(held_on, id)).await?;
+        item.as_ref().and_then(session_of).transpose().map(Option::flatten)
+    }
+
+    /// Keeps a session; one of the same day and id before it is forgotten.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer, `Refused` when it is too large.
@@ -62,15 +75,14 @@ impl Store {
             ..Query::default()
         };
         let rows = self.query_all(query).await?;
-        let packed = rows.iter().filter_map(|row| match row.get("said") {
-            Some(AttributeValue::B(packed)) => Some(packed.as_ref()),
-            _ => None,
-        });
-        let read = packed.map(|packed| {
-            let said = gunzip("session", packed)?;
-            // One of a newer version that cannot be read is left out, not the end of the list.
-            Ok(serde_json::from_slice::<Session>(&said).ok())
-        });
+        let read = rows.iter().filter_map(session_of);
         read.filter_map(Result::transpose).collect()
     }
+}
+
+/// Reads a row; one of a newer version that cannot be read is left out, not the end of the list.
+fn session_of(item: &Item) -> Option<Result<Option<Session>, StoreError>> {
+    let Some(AttributeValue::B(packed)) = item.get("said") else { return None };
+    let said = gunzip("session", packed.as_ref());
+    Some(said.map(|said| serde_json::from_slice::<Session>(&said).ok()))
 }

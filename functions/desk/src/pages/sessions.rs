@@ -57,7 +57,7 @@ impl Desk {
         let fields = Fields::new(said(&pairs), zone);
         match self.write_down(visitor, fields, key, &active.config).await {
             Ok(_) => Ok(see("/sessions")),
-            Err(fault) if fault.status().is_client_error() => {
+            Err(fault) if fault.status().is_client_error() || matches!(fault, Fault::NotNow(_)) => {
                 let refused = (fault.status(), Some(fault.to_string()));
                 self.sessions_page(request, visitor, refused).await
             }
@@ -82,7 +82,7 @@ impl Desk {
             frame: reader.frame("Feedback sessions", request),
             message,
             nonce: self.ids.token(),
-            writes: reader.person.is_some(),
+            writes: reader.person.is_some() || !typed.is_empty(),
             of,
             kinds: [("best", "What went well", best), ("worst", "What did not", worst)],
             teams: teams

@@ -85,15 +85,21 @@ impl Lint<'_, '_> {
 
     /// Reports an outcome by which nobody could tell which milestone, or which handoff, was meant.
     fn told_apart(&mut self, path: &[&str], rule: &MilestoneRule, before: &[MilestoneRule]) {
+        let of = path[1];
         let path = [path, &["outcomes"]].concat();
         let help = "Give each an outcome of its own, or nobody knows which was meant.";
         for outcome in &rule.outcomes {
-            let kinds = &self.config.types;
-            let other = kinds.iter().find(|(_, kind)| kind.outcomes.contains(outcome));
+            let has = |rules: &[MilestoneRule]| {
+                rules.iter().any(|other| other.outcomes.contains(outcome))
+            };
+            let mut kinds = self.config.types.iter();
+            let other = kinds.find(|(key, kind)| {
+                kind.outcomes.contains(outcome) || (key.as_str() < of && has(&kind.milestones))
+            });
             if let Some((key, _)) = other {
                 let message = format!("`{outcome}` is an outcome of the type `{key}` too.");
                 self.report(&path, "same-name", message, help);
-            } else if before.iter().any(|earlier| earlier.outcomes.contains(outcome)) {
+            } else if has(before) {
                 let message = format!("`{outcome}` is an outcome of two milestones.");
                 self.report(&path, "same-name", message, help);
             }

@@ -39,8 +39,14 @@ impl Lint<'_, '_> {
                 let help = "Write `keep = \"30d\"`: what is known of people grows old.";
                 self.report(&[&path[..], &["keep"]].concat(), "wrong-time", message, help);
             }
-            let asks_by_id = rule.url.contains("{lead.id}") && !rule.url.contains("{lead.object}");
-            if asks_by_id && rule.object.is_none() {
+            let asks_by_id = rule.url.contains("{lead.id}");
+            if asks_by_id && rule.reads_back.is_none() && !rule.url.contains("{lead.crm}") {
+                let message = format!("`{key}` asks by an id, of whatever CRM it is.");
+                let help =
+                    "Write `reads_back = \"hubspot\"`, or put `{lead.crm}` into the address.";
+                self.report(&[&path[..], &["url"]].concat(), "no-crm", message, help);
+            }
+            if asks_by_id && !rule.url.contains("{lead.object}") && rule.object.is_none() {
                 let message = format!("`{key}` asks by an id, of whatever object it is.");
                 let help = "Write `object = \"contact\"`, or put `{lead.object}` into the address.";
                 self.report(&[&path[..], &["url"]].concat(), "no-object", message, help);
@@ -154,7 +160,8 @@ mod tests {
         check(&with(good, "", "company_size"), &[]);
         let back = "object = \"contact\"\nreads_back = \"hubspot\"";
         check(&with("http://127.0.0.1:9000/{lead.id}", back, "subject.email"), &[]);
-        check(&with("https://x.example/{lead.object}/{lead.id}", "", "company_size"), &[]);
+        let by_id = "https://x.example/{lead.crm}/{lead.object}/{lead.id}";
+        check(&with(by_id, "", "company_size"), &[]);
         for url in [
             "http://data.example/x",
             "https://{lead.company}/x",
@@ -175,7 +182,10 @@ mod tests {
         );
         check(
             &with("https://data.example/{lead.id}", "", "company_size"),
-            &[("no-object", "`data` asks by an id, of whatever object it is.")],
+            &[
+                ("no-crm", "`data` asks by an id, of whatever CRM it is."),
+                ("no-object", "`data` asks by an id, of whatever object it is."),
+            ],
         );
         check(
             &with(good, "", "subject.email"),

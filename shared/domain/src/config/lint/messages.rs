@@ -32,14 +32,16 @@ impl Lint<'_, '_> {
                 self.report(&[&path[..], &["text"]].concat(), "unknown-name", message, &help);
                 continue;
             }
+            let asks =
+                |kind: &TypeKey| config.types.get(kind).is_some_and(|it| it.survey.is_some());
+            if rule.text.contains("survey.link") && !rule.types.iter().any(asks) {
+                let message =
+                    format!("`{key}` has a survey's link, and none of its types a survey.");
+                let help = "Write `survey = {}` at a type, or leave the link out.";
+                self.report(&[&path[..], &["text"]].concat(), "no-survey", message, help);
+            }
             for kind in &rule.types {
                 match config.types.get(kind) {
-                    Some(known) if known.survey.is_none() && rule.text.contains("survey.link") => {
-                        let message =
-                            format!("`{key}` has a survey's link, and `{kind}` no survey.");
-                        let help = "Write `survey = {}` at the type, or leave the link out.";
-                        self.report(&[&path[..], &["text"]].concat(), "no-survey", message, help);
-                    }
                     Some(known) => self.filled(key, rule, (kind, known)),
                     None => {
                         let message = format!("There is no type `{kind}`.");
@@ -100,6 +102,10 @@ mod tests {
         );
         check(&of(" "), &[("no-text", "`ours` says nothing.")]);
         check("types = [\"mqll\"]\ntext = \"x\"", &[("unknown-type", "There is no type `mqll`.")]);
+        check(
+            &of("{{ survey.link }}"),
+            &[("no-survey", "`ours` has a survey's link, and none of its types a survey.")],
+        );
         check("types = []\ntext = \"x\"", &[("no-types", "`ours` is for no type.")]);
     }
 }
