@@ -196,7 +196,8 @@ impl Enricher {
             Err(error) => {
                 tracing::warn!(%error, enrichment = name, "nothing was learned");
                 // Who had no time to answer, because others took it, is not silent.
-                let had_time = left >= timeout - GRACE || !matches!(error, OutsideError::Late(_));
+                let all = timeout.saturating_sub(GRACE);
+                let had_time = left >= all || !matches!(error, OutsideError::Late(_));
                 if error.is_silence() && had_time {
                     let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
                     silent.insert((*name).to_owned(), self.clock.now());
