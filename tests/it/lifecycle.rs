@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use domain::{Commit, Handoff, HandoffId, rollup};
+use local::sample::ORGANISATION;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -15,6 +16,9 @@ use tests::{
     Setting, World,
     faults::{Fault, faulty},
 };
+
+/// Write units that a sponsor, a survey and a renewal may add to the life of a customer.
+const MORE_FOR_A_CUSTOMER: f64 = 11.0;
 
 /// Write units a full life may use, metrics apart.
 const WRITE_UNITS_MAX: f64 = 64.0;
@@ -30,9 +34,6 @@ const CANDIDATES: f64 = 2.0;
 
 /// Opens, assigns, accepts, touches and completes one hot lead; returns what each step used.
 async fn live(world: &mut World, who: &str) -> (HandoffId, Vec<(&'static str, Used)>) {
-    let mut steps = Vec::new();
-    world.settle().await;
-    world.meters.life.take();
     let data = json!({
         "subject": {
             "crm": "hubspot", "object": "contact", "id": who, "name": "Dana Reyes",
@@ -40,7 +41,32 @@ async fn live(world: &mut World, who: &str) -> (HandoffId, Vec<(&'static str, Us
         },
         "fields": { "intent_signal": "Requested a demo" },
     });
-    let id = world.event("demo.requested", data).await.opened();
+    lived(world, ("demo.requested", data), "meeting_booked").await
+}
+
+/// The same of a deal that was won, which ends with a survey out and a renewal to come.
+async fn win(world: &mut World, who: &str) -> (HandoffId, Vec<(&'static str, Used)>) {
+    let data = json!({
+        "subject": {
+            "crm": "hubspot", "object": "deal", "id": who, "name": "Dana Reyes",
+            "email": format!("dana{who}@acme.example"), "company": "Acme", "country": "GB",
+        },
+        "owner_email": "elena@northwind.example",
+        "amount": { "minor": 20_000_000, "currency": "EUR" },
+        "fields": { "contract": "https://files.example/c1", "success_criteria": "A day" },
+    });
+    lived(world, ("contract.signed", data), "activated").await
+}
+
+async fn lived(
+    world: &mut World,
+    (event, data): (&str, serde_json::Value),
+    outcome: &str,
+) -> (HandoffId, Vec<(&'static str, Used)>) {
+    let mut steps = Vec::new();
+    world.settle().await;
+    world.meters.life.take();
+    let id = world.event(event, data).await.opened();
     steps.push(("open", world.meters.life.take()));
     world.settle().await;
     steps.push(("assign", world.meters.life.take()));
@@ -51,7 +77,7 @@ async fn live(world: &mut World, who: &str) -> (HandoffId, Vec<(&'static str, Us
     let touched = world.act(owner, &id, "touch", json!({ "channel": "phone" })).await;
     assert_eq!(touched.status, 200, "{touched:?}");
     steps.push(("touch", world.meters.life.take()));
-    let done = json!({ "outcome": "meeting_booked" });
+    let done = json!({ "outcome": outcome });
     assert_eq!(world.act(owner, &id, "complete", done).await.status, 200);
     steps.push(("complete", world.meters.life.take()));
     (id, steps)
@@ -79,6 +105,33 @@ async fn a_full_life_stays_within_its_budget() {
     assert!(requests <= REQUESTS_MAX, "{requests} requests");
     assert!(read_units <= READ_UNITS_MAX + CANDIDATES, "{read_units} read units");
     assert!(write_units <= WRITE_UNITS_MAX, "{write_units} write units");
+}
+
+/// What the life of a customer used after one before it, by an organisation.
+async fn steps_of_a_customer(organisation: String) -> Vec<(&'static str, Used)> {
+    let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
+    win(&mut world, "6").await;
+    let (id, steps) = win(&mut world, "7").await;
+    assert_eq!(world.handoff(&id).await.stage, domain::Stage::Completed);
+    world.settle().await;
+    world.read_mail();
+    steps
+}
+
+#[tokio::test]
+async fn a_survey_a_renewal_and_a_sponsor_add_little_to_the_life_of_a_customer() {
+    // The same organisation, in which nobody is drawn in, asked, or to renew.
+    let block = ORGANISATION.split("milestones = [").nth(1).unwrap().split("\n]\n").next().unwrap();
+    let bare = ORGANISATION
+        .replacen(&format!("milestones = [{block}\n]\n"), "", 1)
+        .replacen("survey = { open_for = \"30d\" }", "survey = { at_first_touch = false }", 1)
+        .replacen("involve = [{ who", "involve = [] # [{ who", 1);
+    let all = total(&steps_of_a_customer(ORGANISATION.to_owned()).await);
+    let few = total(&steps_of_a_customer(bare).await);
+    let asked = (all.requests, all.read_units);
+    assert_eq!(asked, (few.requests, few.read_units), "nothing more is asked of the table");
+    let more = all.write_units - few.write_units;
+    assert!(more <= MORE_FOR_A_CUSTOMER, "{} instead of {}", all.write_units, few.write_units);
 }
 
 #[tokio::test]

@@ -7,7 +7,11 @@
 //! everybody of the organisation, and recorded.
 
 use crate::{fault::Fault, verb::Verb};
-use domain::{Config, Handoff, PersonId, Stage, milestone::Milestone, survey::Survey};
+use domain::{
+    Config, Facts, Handoff, PersonId, Stage,
+    milestone::Milestone,
+    survey::{self, Survey},
+};
 
 /// Tells whether a person may do this to a handoff.
 ///
@@ -46,8 +50,9 @@ pub(crate) fn is_offered(
     person: &PersonId,
     verb: Verb,
     handoff: &Handoff,
-    config: &Config,
+    facts: Facts<'_>,
 ) -> bool {
+    let config = facts.active;
     let owners = matches!(verb, Verb::Accept | Verb::Reject);
     let theirs = !owners || handoff.owner.as_ref() == Some(person);
     let kind = config.types.get(&handoff.kind);
@@ -60,9 +65,7 @@ pub(crate) fn is_offered(
         Verb::Survey => {
             let answered = handoff.survey.as_ref().is_some_and(|survey| survey.score.is_some());
             let has = [Stage::Assigned, Stage::Accepted, Stage::Engaged, Stage::Completed];
-            !answered
-                && has.contains(&handoff.stage)
-                && kind.is_some_and(|kind| kind.survey.is_some())
+            !answered && has.contains(&handoff.stage) && survey::rule(handoff, facts).is_some()
         }
         Verb::WithdrawSurvey => {
             let open = |survey: &Survey| survey.score.is_none() && !survey.withdrawn;
@@ -217,8 +220,9 @@ mod tests {
     #[test]
     fn a_page_offers_what_would_be_done() {
         let (config, mut handoff) = (config(), handoff());
+        let facts = Facts { active: &config, pinned: &config };
         let offers =
-            |person: &str, verb, handoff: &_| is_offered(&person.into(), verb, handoff, &config);
+            |person: &str, verb, handoff: &_| is_offered(&person.into(), verb, handoff, facts);
         assert!(offers("amara", Verb::Accept, &handoff));
         assert!(!offers("ben", Verb::Accept, &handoff), "it is not his");
         assert!(!offers("amara", Verb::Resubmit, &handoff), "the stage does not allow it");

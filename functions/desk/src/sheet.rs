@@ -76,7 +76,8 @@ impl Sheet {
         folded(self.history.iter().take_while(|earlier| earlier.version < commit.version))
     }
 
-    fn facts(&self) -> Facts<'_> {
+    /// Tells what its decisions look at.
+    pub(crate) fn facts(&self) -> Facts<'_> {
         Facts { active: &self.active.config, pinned: &self.pinned.config }
     }
 }

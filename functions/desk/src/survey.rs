@@ -58,7 +58,8 @@ impl Desk {
         let secrets = self.link_secrets(config).await.map_err(|error| format!("{error}."))?;
         let secret = secrets.first().map(String::as_str).unwrap_or_default();
         let desk = config.organisation.public_url.trim_end_matches('/');
-        Ok(Some(format!("{desk}/survey/{}", token(secret, &handoff.id, survey.n))))
+        let token = token(secret, &handoff.id, survey.n);
+        Ok(token.map(|token| format!("{desk}/survey/{token}")))
     }
 
     async fn link_secrets(&self, config: &Config) -> Result<Vec<String>, SecretError> {
@@ -100,7 +101,8 @@ impl Desk {
         config: &Config,
     ) -> Result<SurveyPage, Fault> {
         let secrets = self.link_secrets(config).await.map_err(|error| {
-            tracing::error!(%error, "no survey can be answered");
+            // No error: whoever knocks must not be able to raise one.
+            tracing::warn!(%error, "no survey can be answered");
             Fault::NotNow("This page does not work just now: try again later.".to_owned())
         })?;
         let foreign = || {
@@ -185,8 +187,8 @@ fn said(pairs: &form::Pairs) -> Result<Answer, String> {
 }
 
 /// Writes a link's token: the handoff, the survey's number, and the proof.
-fn token(secret: &str, id: &HandoffId, n: u32) -> String {
-    format!("{id}.{n}.{}", hex::encode(proof(secret, id.as_str(), n)))
+fn token(secret: &str, id: &HandoffId, n: u32) -> Option<String> {
+    Some(format!("{id}.{n}.{}", hex::encode(proof(secret, id.as_str(), n)?)))
 }
 
 /// Reads a token that one of the secrets made.
@@ -194,20 +196,20 @@ fn read(secrets: &[String], token: &str) -> Option<(HandoffId, u32)> {
     let mut parts = token.split('.');
     let (id, n, said) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
     let said = hex::decode(said).ok().filter(|said| said.len() == MAC_BYTES)?;
-    let genuine = |secret: &String| bool::from(proof(secret, id, n)[..].ct_eq(&said));
+    let genuine = |secret: &String| {
+        proof(secret, id, n).is_some_and(|proof| bool::from(proof[..].ct_eq(&said)))
+    };
     // Every secret is tried, whichever fits.
     let fits = secrets.iter().filter(|secret| genuine(secret)).count() > 0;
     (fits && parts.next().is_none()).then(|| (id.into(), n))
 }
 
-fn proof(secret: &str, id: &str, n: u32) -> [u8; MAC_BYTES] {
-    let mut proof = [0; MAC_BYTES];
-    // A key of any length is taken.
-    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
-        mac.update(format!("survey:{id}:{n}").as_bytes());
-        proof.copy_from_slice(&mac.finalize().into_bytes()[..MAC_BYTES]);
-    }
-    proof
+/// Proves a link by a secret; an empty one proves nothing.
+fn proof(secret: &str, id: &str, n: u32) -> Option<[u8; MAC_BYTES]> {
+    let secret = Some(secret).filter(|secret| !secret.is_empty())?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    mac.update(format!("survey:{id}:{n}").as_bytes());
+    mac.finalize().into_bytes()[..MAC_BYTES].try_into().ok()
 }
 
 #[cfg(test)]
@@ -218,10 +220,11 @@ mod tests {
     fn a_token_is_read_by_the_secret_that_made_it_and_by_no_other() {
         let id = HandoffId::from("01KE6Q1V00000000000000000A");
         let (old, new) = ("old".to_owned(), "new".to_owned());
-        let made = token(&old, &id, 2);
+        let made = token(&old, &id, 2).unwrap();
         let both = [new.clone(), old.clone()];
         assert_eq!(read(&both, &made), Some((id.clone(), 2)), "also while one replaces the other");
         assert_eq!(read(&[new], &made), None);
+        assert_eq!(token("", &id, 2), None, "an empty secret proves nothing");
         let keys = [old];
         let last = if made.ends_with('0') { "1" } else { "0" };
         let forged = [

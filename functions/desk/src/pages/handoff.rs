@@ -227,7 +227,7 @@ fn page(
         list.into_iter().flatten().map(|word| choice(word, &spoken(word))).collect()
     };
     let offers = |verb: &Verb| {
-        reader.person.is_some_and(|person| is_offered(person, *verb, handoff, config))
+        reader.person.is_some_and(|person| is_offered(person, *verb, handoff, sheet.facts()))
     };
     let completeness = sheet.completeness();
     let nothing = form::Pairs::new();
