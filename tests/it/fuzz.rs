@@ -155,6 +155,7 @@ fn no_depth_and_no_length_breaks_a_reader() {
         for entry in [entries::generic, entries::hubspot, entries::salesforce, entries::pipedrive] {
             entry(many(body).as_bytes());
         }
+        entries::slack(format!("payload={}", many(body)).as_bytes());
     }
 }
 
@@ -176,6 +177,11 @@ fn no_message_of_salesforce_breaks_it() {
 #[test]
 fn no_message_of_pipedrive_breaks_it() {
     survives("pipedrive", entries::pipedrive);
+}
+
+#[test]
+fn no_button_of_slack_breaks_it() {
+    survives("slack", entries::slack);
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn told(world: &mut World) -> Vec<(String, u64, String)> {
             let handoff = detail["handoff"].as_str().unwrap_or_default().to_owned();
             Some((handoff, detail["version"].as_u64().unwrap_or_default(), detail_type))
         }
-        Sent::Topic { .. } => None,
+        Sent::Topic { .. } | Sent::Outside { .. } => None,
     });
     entries.collect()
 }

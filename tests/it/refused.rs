@@ -42,7 +42,7 @@ async fn waiting(world: &World) -> Vec<ReceiptId> {
         let due = world.store.due(shard, world.now() + Duration::days(1), 10).await.unwrap();
         waiting.extend(due.into_iter().filter_map(|due| match due {
             Due::Receipt(id, _) => Some(id),
-            Due::Handoff(..) | Due::Roster(..) => None,
+            Due::Handoff(..) | Due::Roster(..) | Due::Destination(..) => None,
         }));
     }
     waiting

@@ -194,7 +194,7 @@ async fn several_who_are_back_are_one_reason_to_ask_again_and_going_away_is_none
         let sent = world.outbox().into_iter();
         sent.filter(|one| match &one.sent {
             Sent::Bus { detail_type, .. } => detail_type == "handoff.waiting",
-            Sent::Topic { .. } => false,
+            Sent::Topic { .. } | Sent::Outside { .. } => false,
         })
         .count()
     };

@@ -18,7 +18,9 @@ mod people;
 pub mod simulator;
 pub mod story;
 pub mod vault;
+pub mod vendors;
 mod world;
 
 pub use people::Answer;
+pub use vendors::{Asked, Manner, Vendors};
 pub use world::{Setting, World};

@@ -198,6 +198,8 @@ impl Stage {
                 Sent::Topic { subject, .. } => {
                     format!("mail: {}", subject.as_deref().unwrap_or_default())
                 }
+                // What others are told has stories of its own.
+                Sent::Outside { .. } => continue,
                 Sent::Bus { detail_type, detail, .. } => {
                     let name = self.name_of(detail["handoff"].as_str().unwrap_or_default());
                     let owner = detail["data"]["about"]["owner"].as_str();

@@ -57,6 +57,8 @@ pub struct World {
     pub store: Store,
     /// The configuration in force.
     pub config: Config,
+    /// Its clock, for those who stand in for others.
+    pub clock: Clock,
     /// Requests as sources make them.
     pub sender: Sender,
     /// What the functions' requests are counted by.
@@ -94,7 +96,7 @@ impl World {
             data: None,
             table: assembly::TABLE.to_owned(),
             rules: assembly::rules(),
-            clock,
+            clock: clock.clone(),
         };
         let parts = engine::parts(setup, setting.engine.clone());
         let plain = assembly::environment(&parts);
@@ -129,7 +131,7 @@ impl World {
         }
         let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
         let sender = Sender::new(PUBLIC_URL);
-        Self { cloud, store, config, sender, meters, drawn: 0, read_to: 0, errors }
+        Self { cloud, store, config, clock, sender, meters, drawn: 0, read_to: 0, errors }
     }
 
     /// Reads the world's clock.
@@ -168,7 +170,7 @@ impl World {
         let entries = self.outbox();
         let mail = entries.into_iter().filter_map(|entry| match entry.sent {
             Sent::Topic { subject, message, .. } => Some((subject.unwrap_or_default(), message)),
-            Sent::Bus { .. } => None,
+            Sent::Bus { .. } | Sent::Outside { .. } => None,
         });
         mail.collect()
     }
@@ -181,7 +183,7 @@ impl World {
             Sent::Topic { subject, attributes, .. } => {
                 Some((subject.unwrap_or_default(), attributes["to"].clone()))
             }
-            Sent::Bus { .. } => None,
+            Sent::Bus { .. } | Sent::Outside { .. } => None,
         });
         sent.collect()
     }

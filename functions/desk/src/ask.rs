@@ -4,15 +4,16 @@
 //! that are counted and stay in history for ever (channels, reasons) must be words; free text is
 //! kept apart, where it can be erased.
 
-use crate::{
-    form, moment,
-    said::{self, Values},
-    verb::Verb,
-};
+use crate::{form, moment};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{PersonId, PoolId, involved::Part, money::Money, package::VALUE_BYTES_MAX};
 use serde_json::{Map, Value};
+use settle::{
+    Verb,
+    order::{Ask, Deed},
+    said::{self, Values},
+};
 use std::fmt::Display;
 
 /// How long a free text may be, in characters.
@@ -23,68 +24,6 @@ const WORD_CHARS_MAX: usize = 40;
 
 /// The reason that is counted when a person gave one in free text.
 const IN_OTHER_WORDS: &str = "other";
-
-/// What is done.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Deed {
-    /// Take it.
-    Accept,
-    /// Give it back, for a reason of the type's list.
-    Reject(String),
-    /// Send it again, with these package values; local times are in a zone.
-    Resubmit(Values, Tz),
-    /// Say what is known more, in the same way.
-    Supply(Values, Tz),
-    /// Record a touch: how, and when if not now.
-    Touch(String, Option<DateTime<Utc>>),
-    /// Write something.
-    Note,
-    /// Ask the other side, or somebody.
-    Ask(Option<PersonId>),
-    /// Answer a question.
-    Answer(u32),
-    /// Give it to a rep.
-    GiveTo(PersonId),
-    /// Give it to a pool, or to whom the rules choose.
-    Route(Option<PoolId>),
-    /// Take it from somebody whose handoffs all go, for whom the rules choose.
-    TakeFrom(PersonId),
-    /// Let its clocks stand still: why, and until when if not as long as it may be.
-    Pause(String, Option<DateTime<Utc>>),
-    /// Let them go on.
-    Resume,
-    /// Involve somebody, as something.
-    Involve(PersonId, Part),
-    /// Involve somebody no longer.
-    Release(PersonId),
-    /// Ask whoever was passed on how that went.
-    Survey,
-    /// Take that back.
-    WithdrawSurvey,
-    /// Nobody need stand beside its owner any more.
-    EndOverlap,
-    /// Record the outcome and what it is worth.
-    Complete(String, Option<Money>),
-    /// Send it back: where to, for a reason of the type's list.
-    Recycle(String, String),
-    /// Withdraw it, for a reason.
-    Cancel(String),
-    /// Judge it: one to five, and whether the information was complete.
-    Rate(u8, bool),
-}
-
-/// What a person asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ask {
-    /// The verb.
-    pub(crate) verb: Verb,
-    /// What is done.
-    pub(crate) deed: Deed,
-    /// What they wrote with it.
-    pub(crate) note: Option<String>,
-    /// The message they sent by it.
-    pub(crate) message: Option<String>,
-}
 
 /// Reads a JSON body; an empty one says nothing.
 pub(crate) fn from_json(verb: Verb, body: &[u8], zone: Tz) -> Result<Ask, String> {

@@ -9,7 +9,6 @@ use crate::{
     ask::{self, Fields},
     fault::Fault,
     form,
-    said::{self, Facts},
 };
 use chrono_tz::Tz;
 use domain::{
@@ -18,6 +17,7 @@ use domain::{
     subject::{ObjectKind, Subject},
 };
 use serde_json::{Map, Value};
+use settle::said::{self, Facts};
 
 /// What a subject may say.
 const SUBJECT: [&str; 7] = ["crm", "object", "id", "name", "email", "company", "country"];

@@ -4,9 +4,9 @@
 //! What is wrong with the request says how to ask instead; what is wrong here is logged once, and
 //! says no more than when to try again. Nothing personal is in any of them.
 
-use crate::said::Wrong;
 use http::StatusCode;
 use runtime::configs::ConfigError;
+use settle::{may::Forbidden, order::OrderError, plan::Refused, said::Wrong};
 use store::StoreError;
 
 /// Why a request is not answered as asked.
@@ -99,6 +99,27 @@ impl From<ConfigError> for Fault {
                 Self::NotNow(first.to_owned())
             }
             ConfigError::Unusable { .. } => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<Forbidden> for Fault {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::Forbidden(forbidden.to_string())
+    }
+}
+
+impl From<OrderError> for Fault {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Forbidden(forbidden) => forbidden.into(),
+            OrderError::Refused(Refused::Fields(wrong), _) => Self::Fields(wrong),
+            OrderError::Stale(_) | OrderError::Refused(..) => Self::Conflict(error.to_string()),
+            OrderError::KeyReused => Self::KeyReused,
+            OrderError::Busy => Self::NotNow(error.to_string()),
+            OrderError::Store(error) => error.into(),
+            OrderError::Config(error) => error.into(),
+            OrderError::Broken(_) => Self::Broken(error.to_string()),
         }
     }
 }

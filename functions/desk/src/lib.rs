@@ -15,21 +15,19 @@ mod fault;
 mod filter;
 mod form;
 mod hold;
-mod may;
 mod messages;
 mod moment;
+mod outbox;
 mod pages;
-mod plan;
 mod reassign;
 mod route;
 mod row;
-mod said;
 mod sessions;
 mod sheet;
 mod survey;
 #[cfg(test)]
+#[path = "../../../shared/settle/src/testing.rs"]
 mod testing;
-mod verb;
 mod waiting;
 mod words;
 
@@ -135,6 +133,8 @@ impl Desk {
             Route::Digest => self.page_digest(request, &pairs, &visitor).await,
             Route::Sessions => self.page_sessions(request, &visitor).await,
             Route::Session => self.page_session(request, &visitor).await,
+            Route::Outbox => self.page_outbox(request, &visitor).await,
+            Route::Redrive => self.page_redrive(request, &visitor).await,
             Route::Person => self.pick(body),
             Route::ApiList => self.api_list(&pairs, accept).await,
             Route::ApiOpen => self.api_open(&visitor, headers, body).await,
@@ -149,6 +149,8 @@ impl Desk {
             Route::ApiSessions => self.api_sessions().await,
             Route::ApiSession => self.api_session(&visitor, headers, body).await,
             Route::ApiHealth => self.api_health().await,
+            Route::ApiOutbox => self.api_outbox().await,
+            Route::ApiRedrive => self.api_redrive(&visitor, body).await,
         }
     }
 

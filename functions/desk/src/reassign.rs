@@ -5,15 +5,7 @@
 //! was. So a call that breaks off loses nothing, and sent again it asks only for what it has not
 //! asked for yet.
 
-use crate::{
-    Desk,
-    act::Order,
-    ask::{Ask, Deed, Fields},
-    fault::Fault,
-    may::may_give_away,
-    plan::taken_from,
-    verb::Verb,
-};
+use crate::{Desk, act::here, ask::Fields, fault::Fault};
 use chrono::{DateTime, Utc};
 use domain::{
     Facts, Handoff, HandoffId, Package, PersonId, Refusal, TypeKey,
@@ -21,6 +13,12 @@ use domain::{
 };
 use runtime::Active;
 use serde_json::Value;
+use settle::{
+    Order, Verb,
+    may::may_give_away,
+    order::{Ask, Deed, Done},
+    plan::taken_from,
+};
 use std::collections::BTreeSet;
 use store::{QueueKey, QueueRow, Stored};
 
@@ -184,6 +182,7 @@ impl Desk {
                 deed: deed.clone(),
                 note: reassignment.reason.clone(),
             },
+            via: here(),
             version: None,
             key: key.map(|key| format!("bulk:{key}/{id}")),
         };
@@ -191,10 +190,10 @@ impl Desk {
         for row in rows {
             match asked.requested {
                 MOST => asked.left += 1,
-                _ if self.is_answered(&order(&row.id)).await? => {}
+                _ if self.settler.is_carried_out(&order(&row.id)).await? => {}
                 _ => {
-                    let (_, changed) = self.carry_out(&row.id, &order(&row.id)).await?;
-                    asked.requested += usize::from(changed);
+                    let carried = self.settler.carry_out(&row.id, &order(&row.id)).await?;
+                    asked.requested += usize::from(carried.done == Done::Now);
                 }
             }
         }

@@ -2,9 +2,10 @@
 //!
 //! Reading (GET, HEAD) changes nothing, whatever the address; only POST acts.
 
-use crate::{fault::Fault, verb::Verb};
+use crate::fault::Fault;
 use domain::{HandoffId, PersonId};
 use http::Method;
+use settle::Verb;
 
 /// How long a part of an address may be, in bytes: longer than any id.
 const SEGMENT_BYTES_MAX: usize = 128;
@@ -72,6 +73,14 @@ pub(crate) enum Route {
     ApiMetrics,
     /// How the system is.
     ApiHealth,
+    /// What waits and what did not arrive elsewhere.
+    Outbox,
+    /// The same as JSON.
+    ApiOutbox,
+    /// Sending it again.
+    Redrive,
+    /// The same as JSON.
+    ApiRedrive,
 }
 
 /// Finds what a request is for.
@@ -109,6 +118,8 @@ fn reads(segments: &[&str]) -> Option<Route> {
         ["dashboard"] => Route::Dashboard,
         ["digest"] => Route::Digest,
         ["sessions"] => Route::Sessions,
+        ["outbox"] => Route::Outbox,
+        ["api", "outbox"] => Route::ApiOutbox,
         ["api", "sessions"] => Route::ApiSessions,
         ["api", "handoffs"] => Route::ApiList,
         ["api", "handoffs", id] => Route::ApiHandoff(id.into()),
@@ -134,6 +145,8 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
         ["people", "reassign"] => Ok(Route::Reassign),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
         ["sessions"] => Ok(Route::Session),
+        ["outbox", "redrive"] => Ok(Route::Redrive),
+        ["api", "outbox", "redrive"] => Ok(Route::ApiRedrive),
         ["api", "sessions"] => Ok(Route::ApiSession),
         ["api", "handoffs"] => Ok(Route::ApiOpen),
         ["api", "handoffs", id, word] => verb(word).map(|verb| Route::ApiAct(id.into(), verb)),

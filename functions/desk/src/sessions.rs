@@ -4,9 +4,7 @@
 //! The examples are picked when they are looked at, and kept with the session as they were when it
 //! was written down: what was talked about stays known, though nobody can be found by it.
 
-use crate::{
-    Desk, access::Visitor, act, api::act as keyed, ask::Fields, fault::Fault, may, moment,
-};
+use crate::{Desk, access::Visitor, act, api::act as keyed, ask::Fields, fault::Fault, moment};
 use chrono::{Days, NaiveDate};
 use domain::{
     Config,
@@ -16,6 +14,7 @@ use domain::{
 use http::{HeaderMap, Response, StatusCode};
 use runtime::web;
 use serde_json::{Value, json};
+use settle::may;
 use std::collections::BTreeSet;
 use store::{Session, StoreError};
 

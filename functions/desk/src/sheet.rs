@@ -9,6 +9,7 @@ use domain::{
 };
 use runtime::Active;
 use std::sync::Arc;
+use store::Delivery;
 
 /// One handoff with its package, its history and the configurations it is read with.
 pub(crate) struct Sheet {
@@ -18,6 +19,8 @@ pub(crate) struct Sheet {
     pub(crate) package: Package,
     /// Its commits, oldest first.
     pub(crate) history: Vec<Commit>,
+    /// What was said and written elsewhere.
+    pub(crate) deliveries: Vec<Delivery>,
     /// The configuration in force.
     pub(crate) active: Arc<Active>,
     /// The one it opened with.
@@ -30,8 +33,11 @@ impl Desk {
         let active = self.configs.active(self.clock.now()).await?;
         let (handoff, package) = self.store.handoff_and_package(id).await?;
         let history = self.store.history(id).await?;
+        let mut deliveries = self.store.deliveries(id).await?;
+        deliveries.sort_by_key(|one| (one.at, one.name()));
         let pinned = self.configs.version(handoff.config).await?;
-        Ok(Sheet { handoff: handoff.record, package: package.record, history, active, pinned })
+        let (handoff, package) = (handoff.record, package.record);
+        Ok(Sheet { handoff, package, history, deliveries, active, pinned })
     }
 }
 
@@ -73,7 +79,7 @@ impl Sheet {
 
     /// Folds the handoff to what it was before a commit; none before it opened.
     pub(crate) fn before(&self, commit: &Commit) -> Option<Handoff> {
-        folded(self.history.iter().take_while(|earlier| earlier.version < commit.version))
+        Handoff::of(self.history.iter().take_while(|earlier| earlier.version < commit.version))
     }
 
     /// Tells what its decisions look at.
@@ -89,15 +95,4 @@ fn latest_trace(history: &[Commit]) -> Option<(&Commit, &Trace)> {
     };
     let mut latest = history.iter().rev();
     latest.find_map(|commit| Some((commit, commit.changes.iter().rev().find_map(of)?)))
-}
-
-/// Folds commits, an opening first, to the handoff they left.
-pub(crate) fn folded<'a>(commits: impl Iterator<Item = &'a Commit>) -> Option<Handoff> {
-    commits.fold(None, |handoff, commit| {
-        let before = handoff.or_else(|| match commit.changes.first() {
-            Some(Change::Opened { handoff }) => Some((**handoff).clone()),
-            _ => None,
-        });
-        before.map(|before| before.after(&commit.changes, commit.at))
-    })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Envelope, Intake, Settled,
-    connector::{self, Reply},
+    connector::{self, Reply, Wants},
     settling::PATIENCE,
 };
 use bytes::Bytes;
@@ -95,9 +95,19 @@ impl Intake {
             return self.not_stored(&error.to_string(), instance);
         }
         let reading = connector::read(key, source, request.headers(), request.body());
+        let wants = reading.wants.clone();
         let envelope = Envelope { source: key.clone(), receipt, received_at };
         match self.settle_all(&envelope, reading, PATIENCE).await {
-            Ok(settled) => answer(source, &settled),
+            Ok(settled) => match wants {
+                Some(Wants::Challenge(word)) => {
+                    web::answer(StatusCode::OK, "text/plain; charset=utf-8", word)
+                }
+                Some(Wants::Word(back)) => {
+                    self.tell_back(&back, settled.told.as_ref(), received_at).await;
+                    answer(source, &settled)
+                }
+                None => answer(source, &settled),
+            },
             Err(error) => self.not_stored(&error.to_string(), instance),
         }
     }
@@ -149,6 +159,7 @@ fn answer(source: &Source, settled: &Settled) -> Response<Bytes> {
         Reply::SoapAck => {
             web::answer(StatusCode::OK, "text/xml; charset=utf-8", connector::soap_ack())
         }
+        Reply::Empty => web::answer(StatusCode::OK, "text/plain; charset=utf-8", ""),
     }
 }
 

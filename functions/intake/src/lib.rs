@@ -10,18 +10,21 @@ mod again;
 pub mod connector;
 mod door;
 mod drain;
+mod pressing;
 mod settling;
+mod told;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{Actor, HandoffId, ReceiptId, SourceKey};
 use futures::FutureExt;
 use http::{Request, Response};
-use runtime::{Clock, Configs, Ids, Secrets};
+use runtime::{Clock, Configs, Ids, Outside, Secrets};
 use serde::Serialize;
 use settle::{Effect, Origin, Settler};
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use store::{AsideKey, Store};
+use told::Told;
 
 /// Turns webhooks into handoffs.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ pub struct Intake {
     store: Store,
     configs: Configs,
     secrets: Secrets,
+    outside: Outside,
     settler: Settler,
     clock: Clock,
     ids: Ids,
@@ -57,6 +61,9 @@ pub struct Settled {
     /// Where the entries that could not be read are, and why each.
     #[serde(skip)]
     pub aside: BTreeMap<AsideKey, String>,
+    /// What whoever pressed a button is told.
+    #[serde(skip)]
+    told: Option<Told>,
 }
 
 /// What is known of the request an event came in.
@@ -72,12 +79,12 @@ impl Intake {
     pub fn new(
         store: Store,
         configs: Configs,
-        secrets: Secrets,
+        (secrets, outside): (Secrets, Outside),
         (clock, ids): (Clock, Ids),
         abreast: usize,
     ) -> Self {
         let settler = Settler::new(store.clone(), configs.clone(), clock.clone(), ids.clone());
-        Self { store, configs, secrets, settler, clock, ids, abreast: abreast.max(1) }
+        Self { store, configs, secrets, outside, settler, clock, ids, abreast: abreast.max(1) }
     }
 
     /// Answers one request to a hook; a defect that panics is answered 503, so that the sender

@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
     let (store, secrets) = (environment.store(), environment.secrets());
     let configs = Configs::new(store.clone());
     let parts = (Clock::system(), Ids::random());
-    let intake = Intake::new(store, configs, secrets, parts, ABREAST);
+    let told = (secrets, environment.outside());
+    let intake = Intake::new(store, configs, told, parts, ABREAST);
     run(service_fn(|event: LambdaEvent<Value>| async { answer(&intake, event.payload).await }))
         .await
 }

@@ -6,7 +6,8 @@
 
 use crate::{
     Envelope, Intake, Settled,
-    connector::{Item, Reading, Unreadable},
+    connector::{Click, Item, Reading, Unreadable},
+    told::Told,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Duration, Utc};
@@ -29,15 +30,17 @@ const PART_BYTES: usize = 4_096;
 const NOBODY: &str = "field:data.subject";
 
 /// What became of one event of a request.
-enum Came {
+pub(crate) enum Came {
     To(Effect),
     Aside(AsideKey, String),
     Pending,
 }
 
 /// A request's entries, apart.
+#[derive(Default)]
 struct Entries {
     events: Vec<SourceEvent>,
+    clicks: Vec<Click>,
     /// What is put aside without trying, by its place.
     unusable: Vec<(String, Unreadable)>,
     ignored: usize,
@@ -55,7 +58,7 @@ impl Intake {
         reading: Reading,
         patience: Duration,
     ) -> Result<Settled, SettleError> {
-        let Entries { events, unusable, ignored } = entries(reading);
+        let Entries { events, clicks, unusable, ignored } = entries(reading);
         let receipt = envelope.receipt.clone();
         let mut settled = Settled { receipt, ignored, ..Settled::default() };
         for (place, unreadable) in unusable {
@@ -71,14 +74,15 @@ impl Intake {
             .collect()
             .await;
         for came in results.into_iter().flatten() {
-            match came {
-                Came::To(effect) => settled.count(effect),
-                Came::Aside(key, reason) => {
-                    settled.quarantined += 1;
-                    settled.aside.insert(key, reason);
-                }
-                Came::Pending => settled.pending += 1,
-            }
+            settled.add(came);
+        }
+        for click in clicks {
+            let (came, told) = match self.clock.now() > until {
+                true => (Came::Pending, Told::later()),
+                false => Box::pin(self.press(envelope, &click)).await,
+            };
+            settled.add(came);
+            settled.told.get_or_insert(told);
         }
         if settled.pending > 0 {
             let at = self.clock.now() + Duration::seconds(PENDING_SECONDS);
@@ -115,13 +119,24 @@ impl Intake {
         };
         if let SettleError::Store(StoreError::Refused { reason }) = &error {
             // It will never be taken as it is: the rest of its subject's events go on.
-            let refused = unusable(format!("refused: {reason}"), event);
-            if let Ok((key, reason)) = self.put_aside(envelope, &event.key, &refused).await {
-                return Came::Aside(key, reason);
+            if let Some(aside) = self.put_refused(envelope, &event.key, reason).await {
+                return aside;
             }
         }
         tracing::warn!(%error, receipt = %envelope.receipt, "an event is pending");
         Came::Pending
+    }
+
+    /// Puts aside what the table will never take; nothing where not even that could be written.
+    pub(crate) async fn put_refused(
+        &self,
+        envelope: &Envelope,
+        key: &str,
+        reason: &str,
+    ) -> Option<Came> {
+        let refused = unusable(format!("refused: {reason}"), key);
+        let (key, reason) = self.put_aside(envelope, key, &refused).await.ok()?;
+        Some(Came::Aside(key, reason))
     }
 
     /// Tells where a request's entries would be put aside, as it is read today, and why each.
@@ -150,6 +165,19 @@ impl Intake {
     }
 }
 
+impl Settled {
+    fn add(&mut self, came: Came) {
+        match came {
+            Came::To(effect) => self.count(effect),
+            Came::Aside(key, reason) => {
+                self.quarantined += 1;
+                self.aside.insert(key, reason);
+            }
+            Came::Pending => self.pending += 1,
+        }
+    }
+}
+
 fn quarantined(envelope: &Envelope, unreadable: &Unreadable) -> Quarantined {
     let kept = &unreadable.part[..unreadable.part.len().min(PART_BYTES)];
     Quarantined {
@@ -164,13 +192,14 @@ fn quarantined(envelope: &Envelope, unreadable: &Unreadable) -> Quarantined {
 
 /// Takes a request's entries apart; what names nobody is for the quarantine too.
 fn entries(reading: Reading) -> Entries {
-    let mut entries = Entries { events: Vec::new(), unusable: Vec::new(), ignored: 0 };
+    let mut entries = Entries::default();
     for (place, item) in reading.items.into_iter().enumerate() {
         match item {
             Item::Event(event) if event.subject.all_references().is_empty() => {
-                entries.unusable.push((place.to_string(), unusable(NOBODY.to_owned(), &event)));
+                entries.unusable.push((place.to_string(), unusable(NOBODY.to_owned(), &event.key)));
             }
             Item::Event(event) => entries.events.push(*event),
+            Item::Click(click) => entries.clicks.push(*click),
             Item::Ignored => entries.ignored += 1,
             Item::Unreadable(unreadable) => entries.unusable.push((place.to_string(), unreadable)),
         }
@@ -179,8 +208,8 @@ fn entries(reading: Reading) -> Entries {
 }
 
 /// Makes an entry that was read, and cannot be used, one to put aside.
-fn unusable(reason: String, event: &SourceEvent) -> Unreadable {
-    Unreadable { reason, part: event.key.clone().into_bytes() }
+fn unusable(reason: String, key: &str) -> Unreadable {
+    Unreadable { reason, part: key.as_bytes().to_vec() }
 }
 
 /// Groups events that share a reference, directly or through others, each group in the order given.

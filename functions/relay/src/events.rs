@@ -3,43 +3,38 @@
 
 use domain::{Change, Commit};
 use runtime::BusEvent;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Makes a commit's events, in the order of its changes; `(handoff, version, type)` identifies one.
 pub(crate) fn events(commit: &Commit) -> Vec<BusEvent> {
-    let mut events: Vec<BusEvent> = Vec::new();
-    for change in &commit.changes {
-        let Some(kind) = change.event() else { continue };
-        if events.iter().any(|event| event.kind == kind) {
-            continue;
-        }
-        let detail = json!({
+    let kinds = commit.events();
+    let lead = kinds.first().copied();
+    let of = |kind: &&'static str| commit.changes.iter().find(|one| one.event() == Some(*kind));
+    let events = kinds.iter().map(|kind| BusEvent {
+        kind: (*kind).to_owned(),
+        at: commit.at,
+        detail: json!({
             "type": kind,
             "timestamp": commit.at,
             "handoff": commit.handoff,
             "version": commit.version,
-            "data": { "actor": commit.actor, "about": commit.about, "change": outward(change) },
-        });
-        events.push(BusEvent { kind: kind.to_owned(), at: commit.at, detail });
-    }
-    events
-}
-
-/// What outsiders see of a change: the opening's whole state and a trace are read from the API.
-fn outward(change: &Change) -> Value {
-    let mut value = serde_json::to_value(change).unwrap_or_default();
-    if let Some(fields) = value.as_object_mut() {
-        for long in ["handoff", "trace", "clocks"] {
-            fields.remove(long);
-        }
-    }
-    value
+            // The first of its commit's: whoever works by commits listens to no other.
+            "lead": lead == Some(*kind),
+            "data": {
+                "actor": commit.actor,
+                "about": commit.about,
+                "change": of(kind).map(Change::outward),
+            },
+        }),
+    });
+    events.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use domain::{About, Actor, Commit};
+    use serde_json::Value;
 
     #[test]
     fn a_commit_becomes_one_event_a_kind_with_its_identity() {

@@ -11,7 +11,11 @@ use aws_lambda_events::event::{
     dynamodb::{Event, EventRecord},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
-use domain::{Commit, notice::notices};
+use domain::{
+    Commit, PersonId,
+    mail::{self, When},
+    notice::{Notice, notices},
+};
 use runtime::{
     Bus, Clock, Configs, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
 };
@@ -101,13 +105,29 @@ impl Relay {
     /// Tells one commit: events to the bus, urgent notices to the topic.
     async fn tell(&self, commit: &Commit) -> Result<(), RelayError> {
         self.bus.put(&events::events(commit)).await?;
-        let active = self.configs.active(self.clock.now()).await?;
-        for notice in notices(commit, &active.config) {
+        let now = self.clock.now();
+        let active = self.configs.active(now).await?;
+        let all = notices(commit, &active.config);
+        // What somebody chose to hear later, the courier says then.
+        let urgent = |notice: &Notice, person: &PersonId| {
+            let kind = &commit.about.kind;
+            mail::when(&active.config, person, notice, kind, commit.at) == When::Now
+        };
+        let all = all.into_iter().filter_map(|notice| {
+            let to = notice.to.iter().filter(|person| urgent(&notice, person));
+            let to: Vec<String> = to.map(ToString::to_string).collect();
+            (!to.is_empty()).then_some((notice, to))
+        });
+        let all: Vec<_> = all.collect();
+        if all.is_empty() || self.store.mute(now).await?.is_some() {
+            return Ok(());
+        }
+        for (notice, to) in all {
             let attributes = vec![
                 ("kind", vec![notice.kind.to_owned()]),
                 ("severity", vec![notice.severity.to_owned()]),
                 ("team", notice.teams),
-                ("to", notice.to.iter().map(ToString::to_string).collect()),
+                ("to", to),
             ];
             let message = Message { subject: notice.subject, body: notice.body, attributes };
             self.topic.publish(&message).await?;

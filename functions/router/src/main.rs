@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use router::{Enricher, Router};
-use runtime::{Clock, Configs, Environment, Ids, Outside, telemetry};
+use runtime::{Clock, Configs, Environment, Ids, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let configs = Configs::new(store.clone());
     let timed = (Clock::system(), Ids::random());
     let known = (configs.clone(), secrets);
-    let enricher = Enricher::new(store.clone(), known, Outside::cloud(), timed.clone());
+    let enricher = Enricher::new(store.clone(), known, environment.outside(), timed.clone());
     let router = Router::new(store, configs, enricher, timed);
     run(service_fn(|event: LambdaEvent<_>| async {
         Ok::<_, Error>(Box::pin(router.handle(event.payload)).await)

@@ -71,7 +71,7 @@ pub struct Report {
     pub nothing_to_do: usize,
     /// How often a handoff lost every race and was left to the next reading.
     pub lost_races: usize,
-    /// Receipts it handed back to intake.
+    /// Receipts it handed back to intake, and destinations to the courier.
     pub handed_back: usize,
     /// Handoffs without an owner that it had asked for, because the roster changed.
     pub asked_for: usize,
@@ -205,7 +205,7 @@ impl Sweep {
                 .map(|due| {
                     let state = match due {
                         Due::Handoff(id, _) => states.remove(id),
-                        Due::Receipt(..) | Due::Roster(..) => None,
+                        Due::Receipt(..) | Due::Roster(..) | Due::Destination(..) => None,
                     };
                     (due.clone(), state, draw())
                 })
@@ -226,7 +226,7 @@ impl Sweep {
             .iter()
             .filter_map(|due| match due {
                 Due::Handoff(id, _) => Some(id.clone()),
-                Due::Receipt(..) | Due::Roster(..) => None,
+                Due::Receipt(..) | Due::Roster(..) | Due::Destination(..) => None,
             })
             .collect();
         self.store.states(&ids).await.unwrap_or_default()
@@ -242,6 +242,7 @@ impl Sweep {
         match due {
             Due::Handoff(id, at) => self.step((id, *at), state, scheduled, attempts).await,
             Due::Receipt(id, _) => self.hand_back(id).await,
+            Due::Destination(name, _) => self.wake_courier(name).await,
             Due::Roster(..) => Ok(Report::default()),
         }
     }
@@ -317,6 +318,17 @@ impl Sweep {
         Ok(Report { handed_back: 1, ..Report::default() })
     }
 
+    /// Has the courier look at what waits for a destination, and asks again in a minute.
+    async fn wake_courier(&self, destination: &str) -> Result<Report, SweepError> {
+        let now = self.clock.now();
+        let detail = serde_json::json!({ "destination": destination });
+        let event = BusEvent { kind: "delivery.due".to_owned(), at: now, detail };
+        let again = now + Duration::seconds(RECEIPT_AGAIN_SECONDS);
+        self.store.put_off_destination(destination, again).await?;
+        self.bus.put(&[event]).await?;
+        Ok(Report { handed_back: 1, ..Report::default() })
+    }
+
     /// Has whoever waits for an owner asked for again, most urgent first, now that somebody else
     /// may take it: once, however much of the roster changed. Those beyond the bound are asked for
     /// at their set time.
@@ -348,7 +360,7 @@ impl Sweep {
             .iter()
             .filter_map(|due| match due {
                 Due::Roster(roster, _) => Some(roster.to_string()),
-                Due::Handoff(..) | Due::Receipt(..) => None,
+                Due::Handoff(..) | Due::Receipt(..) | Due::Destination(..) => None,
             })
             .take(BECAUSE_MAX)
             .collect();
@@ -388,6 +400,7 @@ impl Course {
             Due::Handoff(id, _) => id.to_string(),
             Due::Receipt(id, _) => id.to_string(),
             Due::Roster(roster, _) => roster.to_string(),
+            Due::Destination(name, _) => name.clone(),
         };
         let acts = self.acts.entry(id.clone()).or_default();
         *acts += 1;

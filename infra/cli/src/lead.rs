@@ -38,7 +38,7 @@ impl Lead {
         match reading.items.into_iter().next() {
             Some(Item::Event(event)) => Ok(Self { event: *event, source: key }),
             Some(Item::Unreadable(unreadable)) => Err(spelled(&unreadable.reason)),
-            Some(Item::Ignored) | None => Err("it says nothing".to_owned()),
+            Some(Item::Ignored | Item::Click(_)) | None => Err("it says nothing".to_owned()),
         }
     }
 
@@ -112,6 +112,7 @@ fn plain_source() -> Source {
         events: Vec::new(),
         fields: BTreeMap::new(),
         currency: "USD".to_owned(),
+        destination: None,
     }
 }
 

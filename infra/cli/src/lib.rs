@@ -11,6 +11,7 @@ pub mod demo;
 pub mod due;
 mod failure;
 mod lead;
+pub mod mute;
 mod organisation;
 mod output;
 mod problems;
@@ -64,6 +65,10 @@ pub enum Command {
     Redrive(redrive::Options),
     /// Says from when to when a rep is away, or that they are back
     Absence(absence::Options),
+    /// Silences everything outside at once; clocks and numbers go on
+    Mute(mute::Options),
+    /// Lets everything be said again
+    Unmute(mute::Ending),
     /// Prints a shell's completions
     Completions(completions::Options),
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use cli::{
-    Arguments, Command, absence, audit, check, completions, demo, due, push, redrive, replay,
+    Arguments, Command, absence, audit, check, completions, demo, due, mute, push, redrive, replay,
     route, schema, up,
 };
 use std::process::ExitCode;
@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Command::Audit(options) => audit::run(&options),
         Command::Redrive(options) => redrive::run(&options),
         Command::Absence(options) => absence::run(&options),
+        Command::Mute(options) => mute::run(&options),
+        Command::Unmute(options) => mute::end(&options),
         Command::Completions(options) => completions::run(&options),
     };
     done.unwrap_or_else(|failure| failure.tell())

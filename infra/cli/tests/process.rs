@@ -395,6 +395,40 @@ async fn what_the_relay_put_aside_needs_a_bus_and_what_metrics_did_comes_before_
 }
 
 #[test]
+fn everything_is_silenced_for_a_while_and_says_so_until_it_is_ended() {
+    let data = folder("mute");
+    fs::create_dir_all(&data).expect("a temporary directory");
+    let path = data.to_string_lossy().into_owned();
+    refuses(&["mute", "--data", &path], "no configuration yet");
+    let mut up = handoff(&["up", "--empty", "--port", &free_port(), "--data", &path]);
+    let mut running = up.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut ready = String::new();
+    let out = running.stdout.take().expect("its output");
+    BufReader::new(out).read_line(&mut ready).expect("a line");
+    let _ = running.kill();
+    let _ = running.wait();
+    let muted = output(&["mute", "--for", "2h", "--data", &path, "--json"]);
+    let said: Value = serde_json::from_slice(&muted.stdout).expect("a document");
+    assert_eq!((&said["muted"], said["until"].is_string()), (&Value::Bool(true), true));
+    let read = |data: &Path| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let (clock, _) = runtime::Clock::hand(Utc::now());
+            let (data, table) = (Some(data.to_owned()), assembly::TABLE.to_owned());
+            let parts = Parts::start(Setup { data, table, rules: Vec::new(), clock });
+            let parts = parts.expect("the engine starts");
+            assembly::environment(&parts).store().mute(Utc::now()).await.expect("a table")
+        })
+    };
+    assert!(read(&data).is_some_and(|mute| mute.until.is_some()));
+    let ended = output(&["unmute", "--data", &path]);
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(read(&data), None);
+    refuses(&["mute", "--for", "soon", "--data", &path], "soon");
+    let _ = fs::remove_dir_all(data);
+}
+
+#[test]
 fn a_replay_says_what_another_configuration_would_have_made_of_the_past() {
     let data = folder("replay");
     fs::create_dir_all(&data).expect("a temporary directory");

@@ -6,6 +6,7 @@
 use crate::{Every, Functions, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler};
 use audit::Audit;
 use chrono::NaiveTime;
+use courier::Courier;
 use desk::{Access, Desk};
 use digest::{Digest, Wanted};
 use domain::{AttemptId, Config, config};
@@ -13,7 +14,7 @@ use intake::Intake;
 use metrics::Metrics;
 use relay::Relay;
 use router::{Enricher, Router};
-use runtime::{Clock, Configs, Environment, Ids, Outside, Secrets};
+use runtime::{Clock, Configs, Environment, Ids, Secrets};
 use serde_json::json;
 use store::{Meter, Store, StoreError, StoredConfig, create_table};
 use sweep::Sweep;
@@ -47,6 +48,7 @@ pub fn rules() -> Vec<Rule> {
     let rule = |name: &str, kinds: &[&str], queue: &str| Rule {
         name: name.to_owned(),
         detail_types: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        leads_only: false,
         queue: queue.to_owned(),
     };
     let routed =
@@ -55,6 +57,8 @@ pub fn rules() -> Vec<Rule> {
         rule("to-be-routed", &routed, "router"),
         rule("places-freed", &router::FREES_A_PLACE, "router"),
         rule("to-be-settled", &["receipt.pending"], "intake"),
+        Rule { leads_only: true, ..rule("to-be-told", &["handoff.*"], "courier") },
+        rule("due-again", &[courier::DELIVERY_DUE], "courier"),
     ]
 }
 
@@ -98,6 +102,8 @@ pub struct Meters {
     pub sweep: Meter,
     /// Metrics: what counting costs.
     pub metrics: Meter,
+    /// The courier: what telling others costs.
+    pub courier: Meter,
 }
 
 /// Makes the functions, each of its own parts.
@@ -110,20 +116,26 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
     let Wiring { clock, ids, abreast } = wiring.clone();
     let store = environment.store();
     let (sweeping, counting) = (environment.store(), environment.store());
+    let telling = environment.store();
     let meters = Meters {
         life: store.meter().clone(),
         sweep: sweeping.meter().clone(),
         metrics: counting.meter().clone(),
+        courier: telling.meter().clone(),
     };
     let configs = || Configs::new(store.clone());
     let timed = || (clock.clone(), ids.clone());
 
-    let intake = Intake::new(store.clone(), configs(), Secrets::sample(), timed(), abreast);
+    let told = (Secrets::sample(), environment.outside());
+    let intake = Intake::new(store.clone(), configs(), told, timed(), abreast);
     let known = (configs(), Secrets::sample());
-    let enricher = Enricher::new(store.clone(), known, Outside::local(), timed());
+    let enricher = Enricher::new(store.clone(), known, environment.outside(), timed());
     let router = Router::new(store.clone(), configs(), enricher, timed());
     let outward = (environment.bus(), environment.topic());
     let relay = Relay::new(store.clone(), configs(), outward, clock.clone());
+    let known = (Configs::new(telling.clone()), Secrets::sample());
+    let outward = (environment.outside(), environment.topic());
+    let courier = Courier::new(telling, known, outward, timed());
     let metrics = Metrics::new(counting, clock.clone(), ids.clone());
     let bus = environment.bus();
     let plans = Configs::new(sweeping.clone());
@@ -152,6 +164,10 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
         router: handler(move |batch| {
             let router = router.clone();
             async move { Ok::<_, String>(router.handle(batch).await) }
+        }),
+        courier: handler(move |batch| {
+            let courier = courier.clone();
+            async move { Ok::<_, String>(courier.handle(batch).await) }
         }),
         relay: handler(move |batch| {
             let relay = relay.clone();

@@ -35,6 +35,9 @@ const VISIBILITY: TimeDelta = TimeDelta::seconds(30);
 /// How often a message is tried.
 const QUEUE_TRIES: u32 = 5;
 
+/// How often one to the courier is: nobody asks again for what it gives up.
+const COURIER_TRIES: u32 = 50;
+
 /// How often a message may be cut off without an answer: most times somebody stopped the process,
 /// but it might be the message that does.
 const QUEUE_CUTS: u32 = 100;
@@ -315,11 +318,12 @@ impl Deliveries {
             .iter()
             .cloned()
             .partition(|message| all_failed || failed.contains(&item_id(message)));
-        let comes_again = |message: &Message| message.tries < QUEUE_TRIES && self.fate.again(queue);
+        let most = tries(queue);
+        let comes_again = |message: &Message| message.tries < most && self.fate.again(queue);
         let (_, handled): (Vec<_>, Vec<_>) = handled.into_iter().partition(comes_again);
         // What is neither handled nor spent shows up again when its visibility timeout is over.
         let (spent, again): (Vec<_>, Vec<_>) =
-            kept.into_iter().partition(|message| message.failures + 1 >= QUEUE_TRIES);
+            kept.into_iter().partition(|message| message.failures + 1 >= most);
         let ids = |messages: Vec<Message>| messages.iter().map(|one| one.id).collect::<Vec<_>>();
         self.settle_queue(queue, (&ids(handled), &ids(again)), &spent, reason, now)
     }
@@ -356,6 +360,11 @@ impl Deliveries {
         }
         Ok(())
     }
+}
+
+/// Tells how often a message of a queue is tried.
+fn tries(queue: &str) -> u32 {
+    if queue == "courier" { COURIER_TRIES } else { QUEUE_TRIES }
 }
 
 #[expect(clippy::expect_used, reason = "there is a lane for each consumer from the start")]

@@ -38,6 +38,8 @@ pub struct Functions {
     pub intake_queue: Handler<SqsEvent, SqsBatchResponse>,
     /// Takes the queue `router`.
     pub router: Handler<SqsEvent, SqsBatchResponse>,
+    /// Takes the queue `courier`.
+    pub courier: Handler<SqsEvent, SqsBatchResponse>,
     /// Takes the table's stream.
     pub relay: Handler<Event, DynamoDbEventResponse>,
     /// Takes the table's stream in tumbling windows.

@@ -83,6 +83,7 @@ impl Job {
             Self::Queue { queue, messages } => {
                 let handler = match queue.as_str() {
                     "router" => &functions.router,
+                    "courier" => &functions.courier,
                     "intake" => &functions.intake_queue,
                     _ => return Err(format!("no function takes the queue {queue}")),
                 };

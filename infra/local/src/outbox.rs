@@ -1,4 +1,5 @@
-//! What left the system: every message to the topic and every event on the bus, as it was sent.
+//! What left the system: every message to the topic, every event on the bus, and what a laptop
+//! answers for others, as it was sent.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ pub struct OutboxEntry {
     pub sent: Sent,
 }
 
-/// A message to the topic or an event on the bus.
+/// A message to the topic, an event on the bus, or a request to somebody outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "via", rename_all = "snake_case")]
 pub enum Sent {
@@ -47,6 +48,17 @@ pub enum Sent {
         detail: Value,
         /// The rules it matched.
         rules: Vec<String>,
+    },
+    /// A request to a vendor that this machine answers for.
+    Outside {
+        /// Which, by the kind of destination.
+        vendor: String,
+        /// How.
+        method: String,
+        /// Where, below the vendor's address.
+        path: String,
+        /// What was said.
+        body: Value,
     },
 }
 

@@ -35,27 +35,38 @@ pub(crate) fn outbox(entries: &[OutboxEntry]) -> String {
         let (title, text, about) = match &entry.sent {
             Sent::Topic { topic, subject, message, attributes } => {
                 let name = topic.rsplit(':').next().unwrap_or(topic);
-                let title = subject.as_deref().unwrap_or("(no subject)");
+                let title = subject.clone().unwrap_or_else(|| "(no subject)".to_owned());
                 let about = serde_json::Value::from(attributes.clone());
                 (title, message.clone(), format!("topic {name} · {about}"))
             }
             Sent::Bus { bus, source, detail_type, detail, rules, .. } => {
                 let text = serde_json::to_string_pretty(detail).unwrap_or_default();
                 let rules = if rules.is_empty() { "no rule".to_owned() } else { rules.join(", ") };
-                (detail_type.as_str(), text, format!("bus {bus} · from {source} · {rules}"))
+                (detail_type.clone(), text, format!("bus {bus} · from {source} · {rules}"))
+            }
+            Sent::Outside { vendor, method, path, body } => {
+                let text = serde_json::to_string_pretty(body).unwrap_or_default();
+                (outside_title(body, vendor), text, format!("{vendor} · {method} {path}"))
             }
         };
         let at = entry.at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let _ = write!(
             page,
             "<article><h2>{}</h2><small><time>{at}</time> · {}</small><pre>{}</pre></article>",
-            escape(title),
+            escape(&title),
             escape(&about),
             escape(&text)
         );
     }
     page.push_str("</main></body></html>");
     page
+}
+
+/// Says in a line what somebody outside was told.
+fn outside_title(body: &serde_json::Value, vendor: &str) -> String {
+    let places = ["/text", "/type", "/properties/hs_task_subject", "/subject"];
+    let said = places.iter().find_map(|place| body.pointer(place)?.as_str());
+    format!("{vendor}: {}", said.unwrap_or("a record"))
 }
 
 /// Makes a text harmless between tags and in quoted attributes.

@@ -73,6 +73,7 @@ pub(crate) fn parts_on(data: Option<PathBuf>, clock: Clock) -> Parts {
     let rule = |name: &str, detail_type: &str, queue: &str| Rule {
         name: name.to_owned(),
         detail_types: vec![detail_type.to_owned()],
+        leads_only: false,
         queue: queue.to_owned(),
     };
     let rules = vec![
@@ -159,6 +160,7 @@ pub(crate) fn recording(log: &Log, clock: &Clock) -> Functions {
     };
     let (on_relay, on_metrics) = (stamp.clone(), stamp.clone());
     let (on_router, on_intake) = (stamp.clone(), stamp.clone());
+    let on_courier = stamp.clone();
     let (on_sweep, on_digest) = (stamp.clone(), stamp.clone());
     let (on_hook, on_desk, on_audit) = (stamp.clone(), stamp.clone(), stamp);
     Functions {
@@ -172,6 +174,10 @@ pub(crate) fn recording(log: &Log, clock: &Clock) -> Functions {
         }),
         intake_queue: handler(move |event: aws_lambda_events::event::sqs::SqsEvent| {
             on_intake(format!("intake queue {}", event.records.len()));
+            async { Ok::<_, String>(SqsBatchResponse::default()) }
+        }),
+        courier: handler(move |event: aws_lambda_events::event::sqs::SqsEvent| {
+            on_courier(format!("courier {}", event.records.len()));
             async { Ok::<_, String>(SqsBatchResponse::default()) }
         }),
         router: handler(move |event: aws_lambda_events::event::sqs::SqsEvent| {

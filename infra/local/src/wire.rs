@@ -1,10 +1,12 @@
-//! EventBridge and SNS on this machine: one loopback endpoint that answers the real SDK clients.
+//! EventBridge and SNS on this machine, and the vendors a laptop answers for: one loopback endpoint
+//! that the real clients speak to.
 //!
 //! The service is told apart as on the wire itself: EventBridge by its `X-Amz-Target`, SNS by its
 //! form's `Action`. What is accepted is stored before it is answered, so "accepted" means here what
 //! it means on AWS; what AWS refuses is refused with the same error, so that it is found here.
 
 mod event_bridge;
+mod outside;
 mod sns;
 
 use std::sync::Arc;
@@ -15,8 +17,9 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use runtime::clock::Clock;
+use serde_json::Value;
 
 use crate::background::Background;
 use crate::engine::EngineError;
@@ -27,10 +30,22 @@ use crate::ledger::Ledger;
 pub struct Rule {
     /// Its name, as the outbox shows it.
     pub name: String,
-    /// The detail-types it matches.
+    /// The detail-types it matches; one that ends in `*` matches all that begin so.
     pub detail_types: Vec<String>,
+    /// Whether it matches only the first event of a commit.
+    pub leads_only: bool,
     /// The queue they go to, named after the function it feeds.
     pub queue: String,
+}
+
+impl Rule {
+    fn matches(&self, detail_type: &str, detail: &Value) -> bool {
+        let fits = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(prefix) => detail_type.starts_with(prefix),
+            None => pattern == detail_type,
+        };
+        self.detail_types.iter().any(fits) && (!self.leads_only || detail["lead"] == true)
+    }
 }
 
 /// The running endpoint; dropping it stops it.
@@ -79,7 +94,17 @@ impl Wire {
     }
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(desk): State<Arc<Desk>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // The services have one address, and others' names stand behind it.
+    if uri.path() != "/" {
+        return outside::answer(&desk, &method, &uri, &body);
+    }
     match headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         Some(target) => event_bridge::answer(&desk, target, &body),
         None => sns::answer(&desk, &body),

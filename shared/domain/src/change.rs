@@ -6,6 +6,8 @@
 
 mod event;
 
+pub use event::EVENTS;
+
 use crate::{
     beside::{Brief, Overlap, Task},
     clock::{Clock, Credit},

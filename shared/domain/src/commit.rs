@@ -141,6 +141,19 @@ pub struct Commit {
     pub personal: BTreeMap<String, serde_json::Value>,
 }
 
+impl Commit {
+    /// Lists the events it becomes on the bus, in the order of its changes, each once.
+    pub fn events(&self) -> Vec<&'static str> {
+        let mut events = Vec::new();
+        for event in self.changes.iter().filter_map(Change::event) {
+            if !events.contains(&event) {
+                events.push(event);
+            }
+        }
+        events
+    }
+}
+
 /// Where a new handoff stands on its journey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {

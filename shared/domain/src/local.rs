@@ -1,4 +1,5 @@
-//! Times as people write them: a day, or a day and a time, in a zone they need not name.
+//! Times as people write and read them: a day, or a day and a time, in a zone they need not name;
+//! a length in words.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -28,6 +29,26 @@ pub fn end(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
 /// Reads a day, the year first.
 pub fn day(text: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+}
+
+/// Writes an instant for people, with the zone's abbreviation.
+pub fn absolute(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z").to_string()
+}
+
+/// Writes a length of time in its two largest units, rounded down.
+pub fn length(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, 0) => format!("{hours} h"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, 0, _) => format!("{days} d"),
+        (_, _, _) => format!("{days} d {hours} h"),
+    }
 }
 
 fn start_of(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
@@ -66,5 +87,20 @@ mod tests {
     fn a_time_the_clocks_skip_is_an_hour_later() {
         let skipped = instant("2026-03-29T01:30", Tz::Europe__London);
         assert_eq!(skipped, Some(at("2026-03-29T01:30:00Z")));
+    }
+
+    #[test]
+    fn a_length_is_said_in_its_two_largest_units() {
+        let said = [0, 59, 60, 3_599, 3_600, 11_520, 86_400, 90_000, 180_061].map(length);
+        let expected =
+            ["0 s", "59 s", "1 min", "59 min", "1 h", "3 h 12 min", "1 d", "1 d 1 h", "2 d 2 h"];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_time_names_the_zone_it_is_in() {
+        let summer = at("2026-07-01T12:00:00Z");
+        assert_eq!(absolute(summer, Tz::Europe__London), "Wed 1 Jul 2026, 13:00 BST");
+        assert_eq!(absolute(summer, Tz::America__New_York), "Wed 1 Jul 2026, 08:00 EDT");
     }
 }

@@ -10,9 +10,14 @@
 mod after;
 mod ahead;
 mod brief;
+mod bundle;
+mod clocks;
+mod passed;
 mod subject;
 
+pub use crate::digest::text::turns;
 pub use brief::Known;
+pub use bundle::{Bundle, bundle, letter};
 pub use subject::{SUBJECT_MAX, defuse_subject};
 
 use crate::{
@@ -31,13 +36,13 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 /// Something that somebody must hear now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Notice {
     /// The handoff, its version and the change's place in the commit: the same at every redelivery.
     pub id: String,
     /// What it is about: `reminded`, `breached`, `escalated`, `unrouted`, `withdrawn`, `briefed`,
     /// `no_deadline`, `incomplete`, `asked`, `answered`, `mentioned`, `rated`, `surveyed`,
-    /// `milestone` or `involved`.
+    /// `milestone`, `involved`, `assigned`, `gone` or `returned`: one of [`KINDS`].
     pub kind: &'static str,
     /// `info` or `urgent`.
     pub severity: &'static str,
@@ -49,21 +54,59 @@ pub struct Notice {
     pub subject: String,
     /// Lines of at most 72 columns, the link first.
     pub body: String,
+    /// The same for those who lay it out otherwise: where it is read.
+    pub link: String,
+    /// What happened.
+    pub sentence: String,
+    /// Labels and values.
+    pub facts: Vec<(&'static str, String)>,
+    /// Lines beneath: personal data.
+    pub attached: Vec<String>,
 }
+
+/// Every kind of notice there is.
+pub const KINDS: [&str; 18] = [
+    "reminded",
+    "breached",
+    "escalated",
+    "unrouted",
+    "withdrawn",
+    "briefed",
+    "no_deadline",
+    "incomplete",
+    "asked",
+    "answered",
+    "mentioned",
+    "rated",
+    "surveyed",
+    "milestone",
+    "involved",
+    "assigned",
+    "gone",
+    "returned",
+];
 
 /// Tells what a commit has to say to whom; nothing while its type is only observed.
 pub fn notices(commit: &Commit, config: &Config) -> Vec<Notice> {
-    if commit.about.mode != Mode::Live {
-        return Vec::new();
+    match commit.about.mode {
+        Mode::Live => would_be(commit, config),
+        Mode::Off | Mode::Observe => Vec::new(),
     }
+}
+
+/// Tells what a commit would have to say to whom if its type were live.
+pub fn would_be(commit: &Commit, config: &Config) -> Vec<Notice> {
     let writer = Writer { commit, config };
     let changes = commit.changes.iter().enumerate();
     let said =
         changes.filter_map(|(index, change)| Some(writer.notice(index, writer.say(change)?)));
     // Who is drawn in at the opening hears of it beside what the opening itself says.
-    let drawn_in = writer.drawn_in().into_iter().enumerate();
+    let drawn_in = writer.drawn_in().into_iter();
+    // What a place is left for is another person, and hears something else.
+    let gone = writer.gone().into_iter();
+    let also = drawn_in.chain(gone).enumerate();
     let after = commit.changes.len();
-    said.chain(drawn_in.map(|(index, said)| writer.notice(after + index, said))).collect()
+    said.chain(also.map(|(index, said)| writer.notice(after + index, said))).collect()
 }
 
 /// What is said, before it is laid out.
@@ -176,65 +219,11 @@ impl<'a> Writer<'a> {
             Change::MilestoneAsked { milestone, told } => self.milestone(milestone, told, false),
             Change::MilestoneMissed { milestone, told } => self.milestone(milestone, told, true),
             Change::Involved { who, part, by } => self.involved(who, *part, Some(by))?,
+            Change::Assigned { owner, .. } => self.assigned(owner)?,
+            Change::Returned { reason, by } => self.returned(reason, by),
             _ => return None,
         };
         (!said.to.is_empty()).then_some(said)
-    }
-
-    fn reminder(&self, rungs: Rungs<'a>, due: DateTime<Utc>, to: &'a [PersonId]) -> Said<'a> {
-        let name = rungs.clock;
-        let facts = vec![
-            ("Due", self.time(due, to)),
-            ("Owner", self.present_owner()),
-            ("Next", rungs.next()),
-        ];
-        Said {
-            kind: "reminded",
-            severity: "info",
-            to: to.into(),
-            subject: format!("Reminder: {}, {name} ({})", self.kind(), self.present_owner()),
-            sentence: match rungs.share_used() {
-                Some(share) => {
-                    format!("{}: {share} % of the time for `{name}` is used.", self.kind())
-                }
-                None => format!("{}: the deadline of `{name}` comes close.", self.kind()),
-            },
-            facts,
-            attached: Vec::new(),
-        }
-    }
-
-    fn missed(
-        &self,
-        rungs: Rungs<'a>,
-        act: Act,
-        due: DateTime<Utc>,
-        to: &'a [PersonId],
-    ) -> Said<'a> {
-        let name = rungs.clock;
-        let facts = vec![
-            ("Due", self.time(due, to)),
-            ("Owner", self.present_owner()),
-            ("Next", rungs.next()),
-        ];
-        let (kind, word) = match act {
-            Act::Escalate => ("escalated", "Escalated"),
-            _ => ("breached", "Missed"),
-        };
-        Said {
-            kind,
-            severity: "urgent",
-            to: to.into(),
-            subject: format!("{word}: {}, {name} ({})", self.kind(), self.present_owner()),
-            sentence: format!(
-                "{}: the deadline of `{name}` was missed{}. {}",
-                self.kind(),
-                rungs.since(),
-                rungs.lacking()
-            ),
-            facts,
-            attached: Vec::new(),
-        }
     }
 
     fn brief(&self, to: &'a [PersonId], meeting_at: Option<DateTime<Utc>>) -> Said<'a> {
@@ -326,26 +315,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn withdrawn(
-        &self,
-        clock: &str,
-        to: &'a [PersonId],
-        sentence: String,
-        (label, at): (&'static str, DateTime<Utc>),
-        owner: String,
-    ) -> Said<'a> {
-        let next = "Nothing to do: the breach is taken out of the numbers.".to_owned();
-        Said {
-            kind: "withdrawn",
-            severity: "info",
-            to: to.into(),
-            subject: format!("Withdrawn: {}, {clock} was not missed ({owner})", self.kind()),
-            sentence,
-            facts: vec![(label, self.time(at, to)), ("Owner", owner), ("Next", next)],
-            attached: Vec::new(),
-        }
-    }
-
     fn notice(&self, index: usize, said: Said<'_>) -> Notice {
         let Commit { handoff, version, about, .. } = self.commit;
         let desk = self.config.organisation.public_url.trim_end_matches('/');
@@ -371,6 +340,10 @@ impl<'a> Writer<'a> {
             teams: team.into_iter().cloned().collect(),
             subject: defuse_subject(&said.subject),
             body: lines.join("\n") + "\n",
+            link: format!("{desk}/handoffs/{handoff}"),
+            sentence: said.sentence,
+            facts: said.facts,
+            attached: said.attached,
         }
     }
 

@@ -91,6 +91,16 @@ impl Clock {
         Working { bench }
     }
 
+    /// Announces such work where others announce theirs: a hand that nobody announces anything to
+    /// waits for everything.
+    pub fn working_too(&self) -> Option<Working> {
+        let is_announced = match &self.source {
+            Source::Virtual(bench) => lock(bench).is_announced,
+            Source::System | Source::Scaled { .. } => false,
+        };
+        is_announced.then(|| self.working())
+    }
+
     /// Says what time it is, to the millisecond.
     pub fn now(&self) -> DateTime<Utc> {
         let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst));

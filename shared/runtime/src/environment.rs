@@ -4,7 +4,7 @@
 //! rustls on ring, one HTTP client for all services. On a laptop: plain HTTP to loopback endpoints.
 //! The clients are the real ones either way.
 
-use crate::{Bus, Clock, Secrets, Topic};
+use crate::{Bus, Clock, Outside, Secrets, Topic};
 use aws_sdk_dynamodb::config::{
     AsyncSleep, BehaviorVersion, Credentials, Region, SharedAsyncSleep, SharedHttpClient, Sleep,
 };
@@ -33,6 +33,7 @@ pub struct Environment {
     bus: String,
     topic: String,
     pauses: Option<Clock>,
+    vendors: Option<String>,
 }
 
 /// The SDK's pauses, by a clock of this project's.
@@ -92,6 +93,7 @@ impl Environment {
             bus: optional("BUS").unwrap_or_default(),
             topic: optional("TOPIC").unwrap_or_default(),
             pauses: None,
+            vendors: None,
         })
     }
 
@@ -107,6 +109,7 @@ impl Environment {
             bus: "handoff".to_owned(),
             topic: topic.to_owned(),
             pauses: None,
+            vendors: Some(services.to_owned()),
         }
     }
 
@@ -140,6 +143,16 @@ impl Environment {
     /// Lets the SDK pause between its tries by this clock: how tests do not wait for it.
     pub fn with_pauses(self, clock: Clock) -> Self {
         Self { pauses: Some(clock), ..self }
+    }
+
+    /// Reaches vendors that are called `local` at another address: how tests stand in for them.
+    pub fn with_vendors(self, address: &str) -> Self {
+        Self { vendors: Some(address.to_owned()), ..self }
+    }
+
+    /// Makes the way to systems outside: on a laptop also to those on it.
+    pub fn outside(&self) -> Outside {
+        self.vendors.as_deref().map_or_else(Outside::cloud, Outside::at)
     }
 
     /// Reads the HTTP client in use.

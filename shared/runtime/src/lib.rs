@@ -22,6 +22,6 @@ pub use clock::Clock;
 pub use configs::{Active, Configs};
 pub use environment::Environment;
 pub use ids::Ids;
-pub use outside::Outside;
+pub use outside::{Answer, Ask, Outside};
 pub use secrets::Secrets;
 pub use topic::{Message, Topic};

@@ -1,12 +1,12 @@
-//! Asking systems outside: one GET of a JSON document, within a time and a size.
+//! Asking and telling systems outside: one request, one answer, within a time and a size.
 //!
 //! An answer is waited for by the real time, not by the system's clock: the network knows no
 //! other. Nothing is followed elsewhere, and what is longer than it may be is not read to its end.
 //! The client is made when it is first needed: most organisations ask nobody.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -27,9 +27,11 @@ pub struct Outside {
     client: Arc<OnceLock<Option<Http>>>,
     /// Whether it may ask without TLS, on this machine.
     plain: bool,
+    /// Where what an address calls `local` is.
+    here: Option<String>,
 }
 
-type Http = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,15 +69,67 @@ impl OutsideError {
     }
 }
 
+/// A request to a system outside.
+#[derive(Clone)]
+pub struct Ask {
+    /// How.
+    pub method: Method,
+    /// Where.
+    pub address: String,
+    /// Headers with their values; those of secrets are not shown by anything.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is said: its media type and bytes.
+    pub body: Option<(&'static str, Bytes)>,
+}
+
+/// What a system outside answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Reads the body as JSON.
+    ///
+    /// # Errors
+    /// `NotJson`.
+    pub fn json(&self) -> Result<Value, OutsideError> {
+        serde_json::from_slice(&self.body).map_err(|_| OutsideError::NotJson)
+    }
+}
+
 impl Outside {
     /// Asks over TLS only.
     pub fn cloud() -> Self {
-        Self { client: Arc::default(), plain: false }
+        Self { client: Arc::default(), plain: false, here: None }
     }
 
     /// Asks on this machine without TLS too.
     pub fn local() -> Self {
-        Self { client: Arc::default(), plain: true }
+        Self { client: Arc::default(), plain: true, here: None }
+    }
+
+    /// Asks on this machine without TLS too; what `local` stands for is at `here`.
+    pub fn at(here: &str) -> Self {
+        Self { here: Some(here.to_owned()), ..Self::local() }
+    }
+
+    /// Tells whether it asks on this machine too.
+    pub fn is_local(&self) -> bool {
+        self.plain
+    }
+
+    /// Finds what an address stands for: `local` is the outbox of a laptop, where there is one.
+    pub fn address(&self, base: &str, kind: &str) -> String {
+        match (&self.here, base) {
+            (Some(here), "local") => format!("{here}/{kind}"),
+            _ => base.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// Asks for a JSON document.
@@ -88,47 +142,88 @@ impl Outside {
         secret: Option<(&str, String)>,
         within: Duration,
     ) -> Result<Value, OutsideError> {
-        let asked = tokio::time::timeout(within, self.ask(address, secret)).await;
+        let asked = tokio::time::timeout(within, self.ask_document(address, secret)).await;
         asked.unwrap_or(Err(OutsideError::Late(within)))
     }
 
-    async fn ask(
+    /// Sends a request, and reads its answer whole, whatever its status.
+    ///
+    /// # Errors
+    /// [`OutsideError`]; its words name no address and no secret.
+    pub async fn send(&self, ask: Ask, within: Duration) -> Result<Answer, OutsideError> {
+        let sent = tokio::time::timeout(within, self.exchange(ask)).await;
+        sent.unwrap_or(Err(OutsideError::Late(within)))
+    }
+
+    async fn ask_document(
         &self,
         address: &str,
         secret: Option<(&str, String)>,
     ) -> Result<Value, OutsideError> {
         let unaskable = |error: http::Error| OutsideError::Unaskable(error.to_string());
-        let request = Request::get(address)
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, "handoff");
-        let mut request = request.body(Empty::new()).map_err(unaskable)?;
+        let mut request = Request::get(address).body(Full::default()).map_err(unaskable)?;
         if let Some((name, secret)) = secret {
-            let name = name.parse::<HeaderName>().map_err(|error| unaskable(error.into()))?;
-            let secret = HeaderValue::from_str(&secret);
-            let mut secret = secret.map_err(|error| unaskable(error.into()))?;
-            secret.set_sensitive(true);
-            request.headers_mut().insert(name, secret);
+            insert(&mut request, name, &secret)?;
         }
-        let client = self
-            .client
-            .get_or_init(|| client(self.plain))
-            .as_ref()
-            .ok_or(OutsideError::Unreached)?;
-        let answer = client.request(request).await.map_err(|_| OutsideError::Unreached)?;
+        let answer = self.client()?.request(as_handoff(request)).await;
+        let answer = answer.map_err(|_| OutsideError::Unreached)?;
         if answer.status() != StatusCode::OK {
             return Err(OutsideError::Status(answer.status()));
         }
-        let (mut body, mut read) = (answer.into_body(), BytesMut::new());
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| OutsideError::Unreached)?;
-            let Ok(part) = frame.into_data() else { continue };
-            if read.len() + part.len() > ANSWER_BYTES_MAX {
-                return Err(OutsideError::TooLong);
-            }
-            read.extend_from_slice(&part);
-        }
+        let read = read(answer.into_body()).await?;
         serde_json::from_slice(&read).map_err(|_| OutsideError::NotJson)
     }
+
+    async fn exchange(&self, ask: Ask) -> Result<Answer, OutsideError> {
+        let unaskable = |error: http::Error| OutsideError::Unaskable(error.to_string());
+        let (media_type, body) = ask.body.unzip();
+        let request = Request::builder().method(ask.method).uri(&ask.address);
+        let mut request = request.body(Full::new(body.unwrap_or_default())).map_err(unaskable)?;
+        if let Some(media_type) = media_type {
+            insert(&mut request, header::CONTENT_TYPE.as_str(), media_type)?;
+        }
+        for (name, value) in &ask.headers {
+            insert(&mut request, name, value)?;
+        }
+        let answer = self.client()?.request(as_handoff(request)).await;
+        let answer = answer.map_err(|_| OutsideError::Unreached)?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok(Answer { status, headers, body: read(answer.into_body()).await? })
+    }
+
+    fn client(&self) -> Result<&Http, OutsideError> {
+        self.client.get_or_init(|| client(self.plain)).as_ref().ok_or(OutsideError::Unreached)
+    }
+}
+
+fn as_handoff(mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("handoff"));
+    request
+}
+
+/// Adds a header that nothing shows: it may be a secret.
+fn insert(request: &mut Request<Full<Bytes>>, name: &str, value: &str) -> Result<(), OutsideError> {
+    let unaskable = |error: http::Error| OutsideError::Unaskable(error.to_string());
+    let name = name.parse::<HeaderName>().map_err(|error| unaskable(error.into()))?;
+    let mut value = HeaderValue::from_str(value).map_err(|error| unaskable(error.into()))?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(name, value);
+    Ok(())
+}
+
+async fn read<B: BodyExt<Data = Bytes> + Unpin>(mut body: B) -> Result<Bytes, OutsideError> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| OutsideError::Unreached)?;
+        let Ok(part) = frame.into_data() else { continue };
+        if read.len() + part.len() > ANSWER_BYTES_MAX {
+            return Err(OutsideError::TooLong);
+        }
+        read.extend_from_slice(&part);
+    }
+    Ok(read.freeze())
 }
 
 /// Makes the client, with TLS as the SDK has it: rustls on ring, and the system's roots.

@@ -210,7 +210,7 @@ pub fn sample(key: &SourceKey, kind: SourceKind) -> String {
     let plain = format!("local-{key}-secret");
     match kind {
         SourceKind::Generic => format!("whsec_{}", STANDARD.encode(plain)),
-        SourceKind::Hubspot | SourceKind::Salesforce => plain,
+        SourceKind::Hubspot | SourceKind::Salesforce | SourceKind::Slack => plain,
         SourceKind::Pipedrive => format!("handoff:{plain}"),
     }
 }

@@ -1,16 +1,28 @@
-//! Settling: every event, from a source or by hand, comes to something, once.
+//! Settling: every event, from a source or by hand, comes to something, once; and so does what a
+//! person orders.
 //!
 //! Intake settles what webhooks say and the desk what people open by hand, so both find the same
 //! journeys, hold the same claims and join the same handoffs. An event is settled by reading what
 //! it is about, deciding, and one transaction; a lost race is settled again on the new truth. What
 //! must stay true: **the same event again changes nothing**, because its duplicate key is marked in
 //! the transaction that does what it says; and of two values the newer stands, whichever came
-//! first.
+//! first. Orders of people ([`order`]) are carried out here too, so that a button of chat and a
+//! form of the desk are one command under the same permissions ([`may`]).
 
 mod answering;
 mod journey;
+pub mod may;
 mod opening;
+pub mod order;
+pub mod plan;
+pub mod said;
 mod telling;
+#[cfg(test)]
+mod testing;
+mod verb;
+
+pub use order::Order;
+pub use verb::Verb;
 
 use chrono::{DateTime, Utc};
 use domain::{Actor, AttemptId, HandoffId, SourceEvent, SourceKey};

@@ -46,6 +46,7 @@ pub(crate) const SESSIONS: &str = "SESSIONS";
 pub(crate) const HANDOFF_PREFIX: &str = "HANDOFF#";
 pub(crate) const RECEIPT_PREFIX: &str = "RECEIPT#";
 pub(crate) const REP_PREFIX: &str = "REP#";
+pub(crate) const DESTINATION_PREFIX: &str = "DESTINATION#";
 
 /// The longest id that stands in a key as it is, in bytes; a ULID has 26.
 const ID_BYTES_MAX: usize = 128;
@@ -198,6 +199,28 @@ pub(crate) fn draft(person: &PersonId, kind: &str) -> Key {
 /// The partition of somebody's drafts.
 pub(crate) fn drafts(person: &PersonId) -> String {
     format!("DRAFT#{person}")
+}
+
+/// The partition of everything that reaches anybody of a handoff.
+pub(crate) fn deliveries(id: &HandoffId) -> String {
+    format!("DELIVERY#{}", bounded(id.as_str()))
+}
+
+/// Where a delivery is: what is said by its version, what is kept without.
+pub(crate) fn delivery(id: &HandoffId, version: Option<u64>, destination: &str, part: &str) -> Key {
+    let sk = match version {
+        Some(version) => format!("SAID#{version:08}#{destination}#{part}"),
+        None => format!("KEPT#{destination}#{part}"),
+    };
+    key(deliveries(id), sk)
+}
+
+pub(crate) fn destination(lane: &str) -> Key {
+    key(format!("{DESTINATION_PREFIX}{lane}"), STATE)
+}
+
+pub(crate) fn mute() -> Key {
+    key("MUTE", STATE)
 }
 
 pub(crate) fn digest(period: &str, recipient: &PersonId) -> Key {

@@ -10,6 +10,8 @@
 mod aside;
 mod beside;
 mod configs;
+mod deliveries;
+mod destinations;
 mod drafts;
 mod enriched;
 mod error;
@@ -33,13 +35,15 @@ mod transaction;
 
 pub use aside::{Aside, AsideKey};
 pub use configs::StoredConfig;
+pub use deliveries::{Delivery, DeliveryState};
+pub use destinations::{DestinationRow, Mute};
 pub use drafts::Draft;
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_name, commit_of, is_commit_key};
 pub use journeys::{Claim, JourneyHandoff, Observed};
 pub use ledger::{Checkpoint, Correction, DigestClaim, Fold, Quarantined, Rows};
-pub use lists::{Due, Lead, QueueKey, QueueRow, Roster};
+pub use lists::{Due, Lead, QueueKey, QueueRow, Roster, urgency};
 pub use merges::{Merge, MovedHandoff, NewClaim};
 pub use meter::{Meter, Used};
 pub use receipts::{Receipt, ReceiptKind};

@@ -5,8 +5,8 @@ use crate::{
     Store, StoreError,
     item::{Item, Query, from_item, number, number_of, text, text_of},
     keys::{
-        BY_DAY, CONFIG, DAY_SHARD, DAY_SHARDS, DUE, DUE_AT, DUE_SHARD, DUE_SHARDS, HANDOFF_PREFIX,
-        PK, QUEUE, QUEUE_KEY, RECEIPT_PREFIX, REP_PREFIX,
+        BY_DAY, CONFIG, DAY_SHARD, DAY_SHARDS, DESTINATION_PREFIX, DUE, DUE_AT, DUE_SHARD,
+        DUE_SHARDS, HANDOFF_PREFIX, PK, QUEUE, QUEUE_KEY, RECEIPT_PREFIX, REP_PREFIX,
     },
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -118,7 +118,7 @@ pub(crate) const QUEUE_SHOWS: [&str; 10] =
     ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead", "routing"];
 
 /// Orders a queue: time to the deadline, then the higher score.
-pub(crate) fn urgency(handoff: &Handoff) -> String {
+pub fn urgency(handoff: &Handoff) -> String {
     let ticking = handoff.pressing_clock();
     let due = ticking.map_or(i64::from(u32::MAX) * 1_000, |clock| clock.due_at.timestamp_millis());
     let score = handoff.score.unwrap_or(0).clamp(0, 9_999);
@@ -134,6 +134,8 @@ pub enum Due {
     Receipt(ReceiptId, DateTime<Utc>),
     /// Who may be given handoffs changed, and when: whoever waits is to be asked for again.
     Roster(Roster, DateTime<Utc>),
+    /// Something waits for a destination, and when it is looked at: its name.
+    Destination(String, DateTime<Utc>),
 }
 
 /// What says who may be given handoffs.
@@ -158,7 +160,10 @@ impl Due {
     /// Tells when.
     pub fn at(&self) -> DateTime<Utc> {
         match self {
-            Self::Handoff(_, at) | Self::Receipt(_, at) | Self::Roster(_, at) => *at,
+            Self::Handoff(_, at)
+            | Self::Receipt(_, at)
+            | Self::Roster(_, at)
+            | Self::Destination(_, at) => *at,
         }
     }
 }
@@ -272,6 +277,9 @@ fn due_of(item: &Item) -> Option<Due> {
     let pk = text_of(item, PK)?;
     if pk == CONFIG {
         return Some(Due::Roster(Roster::Config, at));
+    }
+    if let Some(name) = pk.strip_prefix(DESTINATION_PREFIX) {
+        return Some(Due::Destination(name.to_owned(), at));
     }
     let receipt = pk.strip_prefix(RECEIPT_PREFIX).map(|id| Due::Receipt(ReceiptId::from(id), at));
     let rep = || pk.strip_prefix(REP_PREFIX).map(|rep| Roster::Rep(rep.into()));

@@ -19,8 +19,8 @@ use std::sync::LazyLock;
 const ENTRIES_MAX: usize = 10_000;
 
 /// The reasons an entry can be put aside for, besides `field:` and its path.
-const REASONS: [&str; 10] =
-    ["empty", "utf8", "json", "dup-key", "depth", "size", "shape", "xml", "dtd", "inflate"];
+const REASONS: [&str; 11] =
+    ["empty", "utf8", "json", "form", "dup-key", "depth", "size", "shape", "xml", "dtd", "inflate"];
 
 /// The sample organisation.
 static SAMPLE: LazyLock<Config> = LazyLock::new(|| {
@@ -48,6 +48,11 @@ pub(crate) fn salesforce(data: &[u8]) {
 /// Proves and reads a message of Pipedrive.
 pub(crate) fn pipedrive(data: &[u8]) {
     message(data, SourceKind::Pipedrive, "handoff:secret", 1_782_000_000_000);
+}
+
+/// Proves and reads a button of Slack that was pressed.
+pub(crate) fn slack(data: &[u8]) {
+    message(data, SourceKind::Slack, "test-secret-0001", 1_790_000_001_000);
 }
 
 /// Reads a packed body as each connector does.
@@ -105,6 +110,7 @@ fn source(kind: SourceKind) -> Source {
         SourceKind::Hubspot => &["62515", "33"],
         SourceKind::Salesforce => &["00Dxx0000001gPLEAY"],
         SourceKind::Pipedrive => &["12882925", "123123"],
+        SourceKind::Slack => &["T1DC2JH3J"],
     };
     Source {
         kind,
@@ -120,6 +126,7 @@ fn source(kind: SourceKind) -> Source {
             .map(|(from, to)| (from.to_owned(), to.to_owned()))
             .into(),
         currency: "EUR".to_owned(),
+        destination: None,
     }
 }
 
@@ -154,7 +161,7 @@ fn message(data: &[u8], kind: SourceKind, secret: &str, now_ms: i64) {
     let proven = |request: &Request<'_>, secret: &str| {
         authenticate(&source, request, &[secret.to_owned()]).is_ok()
     };
-    let signs = matches!(kind, SourceKind::Generic | SourceKind::Hubspot);
+    let signs = matches!(kind, SourceKind::Generic | SourceKind::Hubspot | SourceKind::Slack);
     if proven(&request, secret) && signs {
         assert!(!proven(&request, "another secret"), "anybody's secret proves it");
         let mut other = body.to_vec();
@@ -180,6 +187,10 @@ fn is_read(source: &Source, headers: &HeaderMap, body: &[u8]) {
                 let reason = unreadable.reason.as_str();
                 assert!(REASONS.contains(&reason) || reason.starts_with("field:"), "{reason}");
                 assert!(unreadable.part.len() <= body.len().max(5_000_000));
+            }
+            Item::Click(click) => {
+                assert_eq!(click.key.len(), 64);
+                assert!(!click.user.is_empty() && !click.handoff.as_str().is_empty());
             }
             Item::Ignored => {}
         }

@@ -13,6 +13,8 @@ pub const HUBSPOT: Entry = entries::hubspot;
 pub const SALESFORCE: Entry = entries::salesforce;
 /// Messages of Pipedrive.
 pub const PIPEDRIVE: Entry = entries::pipedrive;
+/// Buttons of Slack.
+pub const SLACK: Entry = entries::slack;
 /// Packed bodies.
 pub const INFLATE: Entry = entries::inflate;
 /// Configurations.

@@ -11,7 +11,7 @@ use chrono::{Duration, SubsecRound};
 use http::{Method, Request, header};
 use intake::Intake;
 use local::{assembly, sample::ORGANISATION};
-use runtime::{Clock, Configs, Ids, clock::Hand};
+use runtime::{Clock, Configs, Ids, Outside, clock::Hand};
 use serde_json::Value;
 use tests::{Setting, World, vault::Vault};
 
@@ -220,7 +220,8 @@ impl Vaulted {
         let secrets = assembly::environment(world.cloud.parts()).with_http(vault.http()).secrets();
         let configs = Configs::new(world.store.clone());
         let parts = (clock, Ids::seeded(7));
-        let intake = Intake::new(world.store.clone(), configs, secrets, parts, 1);
+        let intake =
+            Intake::new(world.store.clone(), configs, (secrets, Outside::local()), parts, 1);
         Self { world, vault, intake, hand }
     }
 

@@ -18,7 +18,7 @@ use local::{
     live,
     sample::ORGANISATION,
 };
-use runtime::{Clock, Configs, Ids, Secrets};
+use runtime::{Clock, Configs, Ids, Outside, Secrets};
 use serde_json::Value;
 use std::{
     io::{Read, Write},
@@ -308,7 +308,8 @@ pub(super) async fn with_a_slow_clock(door: &mut Door, batch: String) {
     let store = environment.with_http(http).store();
     let configs = Configs::new(store.clone());
     let parts = (clock, Ids::seeded(77));
-    let intake = intake::Intake::new(store, configs, Secrets::sample(), parts, 1);
+    let intake =
+        intake::Intake::new(store, configs, (Secrets::sample(), Outside::local()), parts, 1);
     let request = Hook::Hubspot.posts("m", door.world.now(), batch);
     let answer = read(intake.handle(request).await).await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -74,6 +74,7 @@ impl Fleet {
             desk: self.door("desk", |functions| &functions.desk),
             intake_queue: self.function("intake_queue", |functions| &functions.intake_queue),
             router: self.function("router", |functions| &functions.router),
+            courier: self.function("courier", |functions| &functions.courier),
             relay: self.function("relay", |functions| &functions.relay),
             metrics: self.function("metrics", |functions| &functions.metrics),
             sweep: self.function("sweep", |functions| &functions.sweep),

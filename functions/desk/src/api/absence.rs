@@ -1,12 +1,13 @@
 //! Absence: from when to when a rep gets nothing new. What they have stays theirs.
 
-use crate::{Desk, access::Visitor, ask, fault::Fault, may::may_set_absence, moment};
+use crate::{Desk, access::Visitor, ask, fault::Fault, moment};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::PersonId;
 use http::{Response, StatusCode};
 use runtime::web;
 use serde_json::{Map, Value, json};
+use settle::may::may_set_absence;
 
 /// From when to when somebody is away; nothing when they are here.
 pub(crate) type Away = Option<(DateTime<Utc>, DateTime<Utc>)>;

@@ -1,9 +1,10 @@
 //! Commands over JSON: `If-Match` is a condition, `Idempotency-Key` makes twice the same as once.
 
-use crate::{Desk, access::Visitor, act::Order, api::show, ask, fault::Fault, verb::Verb};
+use crate::{Desk, access::Visitor, act::here, api::show, ask, fault::Fault};
 use domain::HandoffId;
 use http::{HeaderMap, Response, StatusCode, header};
 use runtime::web;
+use settle::{Order, Verb};
 
 /// How long an idempotency key may be, in bytes.
 const KEY_BYTES_MAX: usize = 200;
@@ -22,6 +23,7 @@ impl Desk {
         let order = Order {
             person: visitor.actor()?.clone(),
             ask: ask::from_json(verb, body, zone).map_err(Fault::Malformed)?,
+            via: here(),
             version: expected_version(headers)?,
             key: key(headers)?,
         };

@@ -97,6 +97,7 @@ fn health(
             Due::Handoff(id, _) => ("handoff", id.to_string()),
             Due::Receipt(id, _) => ("receipt", id.to_string()),
             Due::Roster(roster, _) => ("roster", roster.to_string()),
+            Due::Destination(name, _) => ("destination", name.clone()),
         };
         let late_seconds = (now - due.at()).num_seconds();
         json!({ "kind": kind, "id": id, "due_at": moment::iso(due.at()), "late_seconds": late_seconds })

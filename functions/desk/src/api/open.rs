@@ -7,11 +7,11 @@ use crate::{
     api::{act, show},
     by_hand,
     fault::Fault,
-    may,
 };
 use domain::{Actor, HandoffId, PersonId, SourceEvent, SourceKey};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use runtime::web;
+use settle::may;
 use settle::{Effect, Origin, SettleError};
 use sha2::{Digest, Sha256};
 use store::StoreError;

@@ -5,6 +5,7 @@ use crate::{
     Desk,
     fault::Fault,
     moment,
+    outbox::shown,
     row::clock_json,
     sheet::Sheet,
     words::{Words, name_of},
@@ -59,6 +60,7 @@ fn document(sheet: &Sheet) -> Value {
         ("completeness_at_handoff".to_owned(), json!(sheet.completeness_then())),
         ("missing".to_owned(), completeness.missing.into()),
         ("timeline".to_owned(), timeline.into()),
+        ("deliveries".to_owned(), sheet.deliveries.iter().map(shown).collect::<Vec<_>>().into()),
         ("trace".to_owned(), sheet.trace().map(Trace::document).unwrap_or_default()),
     ]);
     document.into()

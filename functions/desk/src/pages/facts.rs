@@ -6,13 +6,14 @@ use super::{
     handoff::choice,
     shown::{Moment, plain},
 };
-use crate::{form, may::waits_to_prove, sheet::Sheet, words::spoken};
+use crate::{form, sheet::Sheet, words::spoken};
 use domain::{
     handoff::Rating,
     involved::{Involved, Part},
     milestone::Milestone,
     survey::{Survey, word},
 };
+use settle::may::waits_to_prove;
 
 /// A fact and what it is called.
 pub(super) struct Fact {

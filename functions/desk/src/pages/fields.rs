@@ -2,12 +2,13 @@
 //! typed, and what is wrong with it.
 
 use super::Choice;
-use crate::{form::Pairs, said};
+use crate::form::Pairs;
 use chrono_tz::Tz;
 use domain::{
     Package, Stage,
     config::{Config, FieldRule, FieldType, Origin},
 };
+use settle::said;
 use std::collections::BTreeMap;
 
 /// How a field's name begins in a form.

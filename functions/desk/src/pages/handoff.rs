@@ -6,27 +6,28 @@ use super::{
     conversation::{QuestionLine, Typed, people, questions},
     facts::{self, Fact},
     fields::{self, Block, Filled},
-    html, see,
+    html,
+    outbox::{DeliveryLine, line},
+    see,
     shown::{self, Due, Moment, Shown, State, plain},
     why::{NotThem, Why},
 };
 use crate::{
     Desk,
     access::Visitor,
-    act::Order,
+    act::here,
     ask,
     fault::Fault,
     form,
-    may::is_offered,
     messages::{Message, messages},
     sheet::Sheet,
-    verb::Verb,
     words::{Words, flagged, spoken},
 };
 use askama::Template;
 use bytes::Bytes;
 use domain::{Config, HandoffId, PersonId, beside::Task, config::Mode};
 use http::{Request, Response, StatusCode};
+use settle::{Order, Verb, may::is_offered};
 use std::collections::BTreeMap;
 
 /// How a subject is touched, as the form offers it.
@@ -79,6 +80,7 @@ struct HandoffPage {
     people: Vec<Choice>,
     messages: Vec<Message>,
     timeline: Vec<Entry>,
+    deliveries: Vec<DeliveryLine>,
     why: Option<Why>,
     others: Vec<Choice>,
     not_them: Option<NotThem>,
@@ -181,6 +183,7 @@ impl Desk {
         Ok(Order {
             person: visitor.actor()?.clone(),
             ask: ask::from_form(verb, &pairs, zone).map_err(Fault::Malformed)?,
+            via: here(),
             version: version.filter(|_| !adds),
             key,
         })
@@ -286,6 +289,7 @@ fn page(
         people: people(reader),
         messages: messages(sheet, config, reader.zone, link.map(String::as_str)),
         timeline: timeline(sheet, reader),
+        deliveries: sheet.deliveries.iter().rev().map(|one| line(one, reader)).collect(),
         why: sheet.trace().map(|trace| Why::of(trace, config)),
         others: others(config, None),
         not_them: None,

@@ -13,6 +13,7 @@ mod facts;
 mod fields;
 mod handoff;
 mod new;
+mod outbox;
 mod people;
 mod queue;
 mod reassign;

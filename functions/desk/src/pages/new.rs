@@ -17,7 +17,6 @@ use crate::{
     by_hand,
     fault::Fault,
     form::{self, Pairs},
-    may,
 };
 use askama::Template;
 use bytes::Bytes;
@@ -26,6 +25,7 @@ use domain::{
     config::{Config, FieldRule, HandoffType, Mode},
 };
 use http::{Request, Response, StatusCode};
+use settle::may;
 use std::collections::BTreeMap;
 use store::Draft;
 

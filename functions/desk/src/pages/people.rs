@@ -5,13 +5,7 @@
 //! is recorded.
 
 use super::{Choice, Frame, Reader, html, see, shown::Moment};
-use crate::{
-    Desk,
-    access::Visitor,
-    fault::Fault,
-    form,
-    may::{may_give_away, may_set_absence},
-};
+use crate::{Desk, access::Visitor, fault::Fault, form};
 use askama::Template;
 use bytes::Bytes;
 use domain::{
@@ -22,6 +16,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use http::{Request, Response, StatusCode};
 use serde_json::{Map, Value};
+use settle::may::{may_give_away, may_set_absence};
 use std::collections::BTreeMap;
 
 /// How many pools are read at once.

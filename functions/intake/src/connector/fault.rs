@@ -12,6 +12,8 @@ pub(super) enum Fault {
     Utf8,
     /// It is not JSON.
     Json,
+    /// It is no form: an escape in it is broken.
+    Form,
     /// An object has a key twice, so what it says depends on who reads it.
     DuplicateKey,
     /// It nests too deeply.
@@ -42,6 +44,7 @@ impl Fault {
             Self::Empty => "empty",
             Self::Utf8 => "utf8",
             Self::Json => "json",
+            Self::Form => "form",
             Self::DuplicateKey => "dup-key",
             Self::Depth => "depth",
             Self::Size => "size",

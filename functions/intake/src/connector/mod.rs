@@ -7,6 +7,7 @@
 //! stable reason, because an authentic message is kept and answered 200, never refused.
 
 mod fault;
+mod form;
 mod generic;
 mod hubspot;
 mod inflate;
@@ -17,16 +18,18 @@ mod node;
 mod pipedrive;
 mod salesforce;
 mod signature;
+mod slack;
 #[cfg(test)]
 mod tests;
 mod xml;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    SourceEvent, SourceKey,
+    HandoffId, SourceEvent, SourceKey,
     config::{Source, SourceKind},
 };
 use http::HeaderMap;
+use serde_json::Value;
 use std::fmt;
 
 /// A request as the gateway received it.
@@ -56,6 +59,8 @@ pub struct NotAuthentic;
 pub struct Reading {
     /// The items: HubSpot's in the order they are to be applied, others' in the order sent.
     pub items: Vec<Item>,
+    /// What its sender waits for besides.
+    pub wants: Option<Wants>,
 }
 
 /// One entry of a request.
@@ -63,6 +68,8 @@ pub struct Reading {
 pub enum Item {
     /// Something that happened.
     Event(Box<SourceEvent>),
+    /// A button that somebody pressed.
+    Click(Box<Click>),
     /// Readable, but nothing this source is configured to tell: another portal, our own echo,
     /// another object.
     Ignored,
@@ -73,10 +80,11 @@ pub enum Item {
 /// What could not be read, and why.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// A stable code: `empty`, `utf8`, `json`, `dup-key`, `depth`, `size`, `shape`, `field:<path>`,
-    /// `xml`, `dtd`, `inflate`.
+    /// A stable code: `empty`, `utf8`, `json`, `form`, `dup-key`, `depth`, `size`, `shape`,
+    /// `field:<path>`, `xml`, `dtd`, `inflate`.
     pub reason: String,
-    /// The bytes concerned: the whole body as received, or the one entry of its batch.
+    /// The bytes concerned: the whole body as received, or the one entry of its batch; none of
+    /// Slack's, among which a way back stands.
     pub part: Vec<u8>,
 }
 
@@ -87,6 +95,55 @@ impl fmt::Debug for Unreadable {
     }
 }
 
+/// A button that somebody pressed on the card of a handoff: their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Click {
+    /// What makes the same click that comes twice one: a digest of all it says.
+    pub key: String,
+    /// Who pressed it, as the vendor knows them.
+    pub user: String,
+    /// The handoff the card is of.
+    pub handoff: HandoffId,
+    /// What they ordered.
+    pub button: Button,
+}
+
+/// A button of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Button {
+    /// They take it.
+    Accept,
+    /// They got in touch.
+    Touch,
+    /// They give it back, for a reason.
+    Reject(String),
+}
+
+/// What a sender waits for besides its answer; it is good for minutes, and kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// Its own word back, as proof that somebody is there.
+    Challenge(String),
+    /// What came of a click, said to whoever pressed it.
+    Word(Back),
+}
+
+/// The way back to whoever pressed a button.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Back {
+    /// Where it is said. Whoever has it can speak there: it is not shown by anything.
+    pub address: String,
+    /// The blocks of the message the button stands in; none where they were not sent.
+    pub blocks: Vec<Value>,
+}
+
+impl fmt::Debug for Back {
+    /// Writes how many blocks there are, and neither the address nor what they say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Back({} blocks)", self.blocks.len())
+    }
+}
+
 /// What a sender wants to hear when its request is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -94,6 +151,8 @@ pub enum Reply {
     Json,
     /// [`soap_ack`]: anything else makes Salesforce send the whole batch again.
     SoapAck,
+    /// Nothing: what Slack is answered, it shows.
+    Empty,
 }
 
 /// Proves that a request comes from its source, trying every active secret in constant time.
@@ -113,19 +172,23 @@ pub fn authenticate(
             salesforce::sender_may_speak(source, request.headers, request.body)
         }
         SourceKind::Pipedrive => signature::basic(request, &secrets),
+        SourceKind::Slack => signature::slack(request, &secrets),
     }
 }
 
 /// Reads what an authentic request says.
 pub fn read(key: &SourceKey, source: &Source, headers: &HeaderMap, body: &[u8]) -> Reading {
-    let items = inflate::text(headers, body).and_then(|text| match source.kind {
-        SourceKind::Generic => generic::read(source, headers, &text),
-        SourceKind::Hubspot => hubspot::read(key, source, &text),
-        SourceKind::Salesforce => salesforce::read(source, &text),
-        SourceKind::Pipedrive => pipedrive::read(source, &text),
+    let plain = |items| Reading { items, wants: None };
+    let reading = inflate::text(headers, body).and_then(|text| match source.kind {
+        SourceKind::Generic => generic::read(source, headers, &text).map(plain),
+        SourceKind::Hubspot => hubspot::read(key, source, &text).map(plain),
+        SourceKind::Salesforce => salesforce::read(source, &text).map(plain),
+        SourceKind::Pipedrive => pipedrive::read(source, &text).map(plain),
+        SourceKind::Slack => slack::read(source, &text),
     });
-    let items = items.unwrap_or_else(|fault| vec![Item::unreadable(&fault, body)]);
-    Reading { items }
+    // Only the receipt has bytes among which a way back stands.
+    let part = if source.kind == SourceKind::Slack { &[] } else { body };
+    reading.unwrap_or_else(|fault| plain(vec![Item::unreadable(&fault, part)]))
 }
 
 /// Tells what the source wants to hear.
@@ -133,6 +196,7 @@ pub fn reply(source: &Source) -> Reply {
     match source.kind {
         SourceKind::Generic | SourceKind::Hubspot | SourceKind::Pipedrive => Reply::Json,
         SourceKind::Salesforce => Reply::SoapAck,
+        SourceKind::Slack => Reply::Empty,
     }
 }
 

@@ -91,6 +91,18 @@ pub(super) fn standard_webhooks(
     })
 }
 
+/// Checks a Slack request: version 0, over the time and the body.
+pub(super) fn slack(request: &Request<'_>, secrets: &[&str]) -> Result<(), NotAuthentic> {
+    let given = only(request.headers, "x-slack-signature")?.ok_or(NotAuthentic)?;
+    let time = only(request.headers, "x-slack-request-timestamp")?.ok_or(NotAuthentic)?;
+    is_recent(digits(time)?.checked_mul(1000).ok_or(NotAuthentic)?, request.now)?;
+    let parts = [b"v0:", time, b":", request.body];
+    any(secrets, |secret| {
+        let expected = hex::encode(mac(secret.as_bytes(), &parts));
+        format!("v0={expected}").as_bytes().ct_eq(given)
+    })
+}
+
 /// Checks the token in the path: a secret, or the key a `whsec_` secret wraps.
 pub(super) fn path_token(request: &Request<'_>, secrets: &[&str]) -> Result<(), NotAuthentic> {
     let token = Sha256::digest(request.token.ok_or(NotAuthentic)?);

@@ -136,7 +136,7 @@ impl Stage {
 pub(super) fn told(entry: &OutboxEntry) -> Option<Told> {
     match &entry.sent {
         Sent::Bus { detail, .. } => serde_json::from_value(detail.clone()).ok(),
-        Sent::Topic { .. } => None,
+        Sent::Topic { .. } | Sent::Outside { .. } => None,
     }
 }
 

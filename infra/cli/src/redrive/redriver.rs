@@ -10,7 +10,7 @@ use domain::ReceiptId;
 use intake::{Intake, Settled};
 use metrics::Metrics;
 use relay::{Relay, RelayError};
-use runtime::{Clock, Configs, Environment, Ids, Secrets, bus::BusError};
+use runtime::{Clock, Configs, Environment, Ids, Outside, Secrets, bus::BusError};
 use serde::Serialize;
 use settle::SettleError;
 use std::collections::BTreeMap;
@@ -94,8 +94,10 @@ impl Redriver {
         let configs = Configs::new(store.clone());
         let timed = (clock.clone(), ids.clone());
         let outward = (environment.bus(), environment.topic());
+        // Nobody waits any more to be told.
+        let told = (secrets, Outside::cloud());
         Self {
-            intake: Intake::new(store.clone(), configs.clone(), secrets, timed, ABREAST),
+            intake: Intake::new(store.clone(), configs.clone(), told, timed, ABREAST),
             relay: Relay::new(store.clone(), configs, outward, clock.clone()),
             metrics: Metrics::new(store.clone(), clock, ids),
             store,

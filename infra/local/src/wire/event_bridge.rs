@@ -127,8 +127,8 @@ fn event(entry: Entry, now: DateTime<Utc>) -> Result<Sent, (&'static str, String
 /// Writes the rules an event matches into it, and says which queues it goes to: each rule's.
 fn route(desk: &Desk, mut sent: Sent) -> (Sent, Vec<String>) {
     let mut queues = Vec::new();
-    if let Sent::Bus { detail_type, rules, .. } = &mut sent {
-        for rule in desk.rules.iter().filter(|rule| rule.detail_types.contains(detail_type)) {
+    if let Sent::Bus { detail_type, rules, detail, .. } = &mut sent {
+        for rule in desk.rules.iter().filter(|rule| rule.matches(detail_type, detail)) {
             rules.push(rule.name.clone());
             queues.push(rule.queue.clone());
         }

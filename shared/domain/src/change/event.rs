@@ -2,8 +2,55 @@
 
 use super::Change;
 use crate::config::Act;
+use serde_json::Value;
+
+/// Every event others can hear of on the bus.
+pub const EVENTS: [&str; 30] = [
+    "handoff.opened",
+    "handoff.joined",
+    "handoff.assigned",
+    "handoff.reassigned",
+    "handoff.unrouted",
+    "handoff.routing_requested",
+    "handoff.accepted",
+    "handoff.touched",
+    "handoff.breached",
+    "handoff.reminded",
+    "handoff.escalated",
+    "handoff.returned",
+    "handoff.resubmitted",
+    "handoff.completed",
+    "handoff.recycled",
+    "handoff.cancelled",
+    "handoff.noted",
+    "handoff.asked",
+    "handoff.answered",
+    "handoff.rated",
+    "handoff.survey_asked",
+    "handoff.survey_answered",
+    "handoff.milestone_asked",
+    "handoff.milestone_known",
+    "handoff.milestone_missed",
+    "handoff.involved",
+    "handoff.paused",
+    "handoff.resumed",
+    "handoff.task_missed",
+    "handoff.briefed",
+];
 
 impl Change {
+    /// Shows what outsiders see of it: an opening's whole state, a trace and clocks are read from
+    /// the API.
+    pub fn outward(&self) -> Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            for long in ["handoff", "trace", "clocks"] {
+                fields.remove(long);
+            }
+        }
+        value
+    }
+
     /// Names the event it becomes on the bus; `None` for what only the history keeps.
     pub fn event(&self) -> Option<&'static str> {
         Some(match self {

@@ -7,6 +7,7 @@ mod clocks;
 mod enrichments;
 mod fields;
 mod messages;
+mod outward;
 mod roster;
 
 use super::{load::Reader, model::*, nearest::among, types::*};
@@ -25,6 +26,10 @@ pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Rea
     lint.sources();
     lint.messages();
     lint.enrichments();
+    lint.destinations();
+    lint.chat();
+    lint.ids();
+    lint.mail();
 }
 
 struct Lint<'l, 'a> {
@@ -202,6 +207,16 @@ impl Lint<'_, '_> {
             self.report(path, "unknown-calendar", message, &calendars);
         }
     }
+}
+
+/// Tells whether an address is on this machine, where tests and trials are.
+fn is_here(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://127.0.0.1") else { return false };
+    let rest = match rest.strip_prefix(':') {
+        Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    rest.is_empty() || rest.starts_with(['/', '?'])
 }
 
 /// Lists the names there are, the one that was meant first.

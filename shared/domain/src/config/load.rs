@@ -68,7 +68,7 @@ const SOFT: [&str; 9] = [
 /// configuration at all has one a byte.
 const PROBLEMS_MAX: usize = 1_000;
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "organisation",
     "calendars",
     "people",
@@ -80,6 +80,8 @@ const SECTIONS: [&str; 12] = [
     "sources",
     "messages",
     "enrichments",
+    "destinations",
+    "mail",
     "files",
 ];
 
@@ -161,6 +163,8 @@ impl<'a> Reader<'a> {
             sources: self.entries(&document, "sources"),
             messages: self.optional(&document, "messages"),
             enrichments: self.optional(&document, "enrichments"),
+            destinations: self.optional(&document, "destinations"),
+            mail: self.perhaps(&document, "mail"),
             organisation: organisation?,
         };
         if let Some(lint) = self.lints.filter(|_| self.problems.is_empty()) {
@@ -175,6 +179,11 @@ impl<'a> Reader<'a> {
             return None;
         };
         self.value(value.clone())
+    }
+
+    fn perhaps<T: DeserializeOwned + Default>(&mut self, document: &DeTable<'a>, name: &str) -> T {
+        let value = document.get(name).cloned();
+        value.and_then(|value| self.value(value)).unwrap_or_default()
     }
 
     fn entries<K: Ord + From<String>, T: DeserializeOwned>(

@@ -11,6 +11,7 @@ mod lint;
 mod load;
 mod model;
 pub(crate) mod nearest;
+mod outward;
 #[cfg(feature = "schema")]
 mod schema;
 pub(crate) mod territories;
@@ -19,6 +20,7 @@ mod types;
 pub use fields::*;
 pub use load::{Problem, files_named, load, load_stored, with_files};
 pub use model::*;
+pub use outward::*;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use territories::{Row, Seen, Territories};

@@ -1,11 +1,14 @@
 //! The shape of a configuration file, one struct a table, in the order of the file.
 
-use super::{territories::Territories, types::HandoffType};
+use super::{
+    outward::{Destination, EnrichmentRule, MailRule},
+    territories::Territories,
+    types::HandoffType,
+};
 use crate::{
     calendar::Calendar,
     ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
     span::Span,
-    subject::ObjectKind,
 };
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -39,6 +42,10 @@ pub struct Config {
     pub messages: BTreeMap<String, MessageRule>,
     /// Who is asked what they know before a handoff is routed.
     pub enrichments: BTreeMap<String, EnrichmentRule>,
+    /// Where things are said and written outside.
+    pub destinations: BTreeMap<String, Destination>,
+    /// Who is mailed what, and when.
+    pub mail: MailRule,
 }
 
 /// The organisation as a whole.
@@ -97,6 +104,9 @@ pub struct Person {
     /// Whether they take part at all.
     #[serde(default = "yes")]
     pub active: bool,
+    /// What destinations know them by, such as `slack = "U024BE7LH"`.
+    #[serde(default)]
+    pub ids: BTreeMap<String, String>,
 }
 
 /// A team's reps who share the same work.
@@ -116,6 +126,8 @@ pub struct Pool {
     /// Who is asked, in this order, when none of its reps can take one.
     #[serde(default)]
     pub otherwise: Vec<Otherwise>,
+    /// The channel of chat that follows its handoffs.
+    pub channel: Option<String>,
     /// Who answers for it, by role, such as `manager` and `director`.
     #[serde(default)]
     pub roles: BTreeMap<String, PersonId>,
@@ -243,41 +255,6 @@ pub struct MessageRule {
     pub text: String,
 }
 
-/// Another system that is asked what it knows, by one GET of a JSON document.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct EnrichmentRule {
-    /// The name people know; values say that they come from it.
-    pub name: String,
-    /// The types it is asked about; none means all.
-    #[serde(default)]
-    pub types: Vec<TypeKey>,
-    /// The address, in which `{lead.email_domain}` and the like stand for what is known.
-    pub url: String,
-    /// Where its secret comes from: a name the runtime can look up. None asks without one.
-    pub secret: Option<String>,
-    /// The header the secret stands in.
-    #[serde(default = "authorization")]
-    pub header: String,
-    /// What stands before the secret.
-    #[serde(default = "bearer")]
-    pub prefix: String,
-    /// How long it has to answer; never more than two seconds.
-    #[serde(default = "a_second")]
-    pub timeout: Span,
-    /// How long its answer is kept; no time asks each time.
-    #[serde(default = "a_week")]
-    pub keep: Span,
-    /// The CRM whose thin events it completes; it is asked about nothing else.
-    pub reads_back: Option<String>,
-    /// The kind of object it knows; none asks about any.
-    pub object: Option<ObjectKind>,
-    /// Where in the answer is what: a place such as `company.size` is a field's value, or a
-    /// `subject.` part's; places joined by `+` are joined by spaces.
-    pub fields: BTreeMap<String, String>,
-}
-
 /// How a source speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -291,6 +268,8 @@ pub enum SourceKind {
     Salesforce,
     /// Pipedrive's webhooks of version 2.
     Pipedrive,
+    /// Slack's buttons: each is an order of whoever pressed it.
+    Slack,
 }
 
 /// One source of events.
@@ -303,8 +282,8 @@ pub struct Source {
     /// Where its secret comes from: `sample`, or a name the runtime can look up. Never the secret
     /// itself.
     pub secret: String,
-    /// HubSpot portals, Salesforce organisations or Pipedrive companies that may speak here; none
-    /// means any that is authentic.
+    /// HubSpot portals, Salesforce organisations, Pipedrive companies or Slack workspaces that may
+    /// speak here; none means any that is authentic.
     #[serde(default)]
     pub senders: Vec<String>,
     /// Which changes are which events, first match wins.
@@ -316,6 +295,9 @@ pub struct Source {
     /// The currency of amounts that come without one.
     #[serde(default = "dollars")]
     pub currency: String,
+    /// Slack: the destination by whose `ids` people are known; none means the only one of Slack,
+    /// else the one that is called as the source is.
+    pub destination: Option<String>,
 }
 
 /// When a change at a source is one of our events.
@@ -421,22 +403,6 @@ fn yes() -> bool {
 
 pub(super) fn one() -> u32 {
     1
-}
-
-fn authorization() -> String {
-    "authorization".to_owned()
-}
-
-fn bearer() -> String {
-    "Bearer ".to_owned()
-}
-
-fn a_second() -> Span {
-    Span::new(0, 1).unwrap_or_default()
-}
-
-fn a_week() -> Span {
-    Span::new(7, 0).unwrap_or_default()
 }
 
 fn sample() -> String {

@@ -6,7 +6,8 @@
 
 use super::{
     load::{CalendarRule, TableRule},
-    model::{EnrichmentRule, Lane, MessageRule, Organisation, Person, Pool, Rule, Source},
+    model::{Lane, MessageRule, Organisation, Person, Pool, Rule, Source},
+    outward::{Destination, EnrichmentRule, MailRule},
     types::HandoffType,
 };
 use crate::{
@@ -48,6 +49,12 @@ struct Document {
     /// Who is asked what they know before a handoff is routed.
     #[schemars(default)]
     enrichments: BTreeMap<String, EnrichmentRule>,
+    /// Where things are said and written outside.
+    #[schemars(default)]
+    destinations: BTreeMap<String, Destination>,
+    /// Who is mailed what, and when.
+    #[schemars(default)]
+    mail: MailRule,
     /// Files that were read with the configuration; `handoff push` writes them.
     #[schemars(default)]
     files: BTreeMap<String, String>,

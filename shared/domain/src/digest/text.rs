@@ -92,7 +92,7 @@ fn plain(text: &str) -> String {
 
 /// Tells whether a character is invisible and changes the direction or joining of the text around
 /// it.
-pub(crate) fn turns(character: char) -> bool {
+pub fn turns(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -8,6 +8,7 @@ use crate::{
     beside::{Task, TaskState},
     change::Change,
     clock::{Clock, ClockState, Credit},
+    commit::Commit,
     involved::Involved,
     milestone::Milestone,
     stage::Stage,
@@ -16,6 +17,17 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 impl Handoff {
+    /// Folds commits, an opening first, to the handoff they left; nothing where none opens it.
+    pub fn of<'a>(commits: impl Iterator<Item = &'a Commit>) -> Option<Self> {
+        commits.fold(None, |handoff, commit| {
+            let before = handoff.or_else(|| match commit.changes.first() {
+                Some(Change::Opened { handoff }) => Some((**handoff).clone()),
+                _ => None,
+            });
+            before.map(|before: Self| before.after(&commit.changes, commit.at))
+        })
+    }
+
     /// Folds one commit's changes: the state after it.
     pub fn after(mut self, changes: &[Change], at: DateTime<Utc>) -> Self {
         for change in changes {

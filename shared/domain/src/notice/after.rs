@@ -124,15 +124,20 @@ impl<'a> Writer<'a> {
 
     /// Finds who answers for the two sides: for the receiving pool, and for whoever sent it.
     fn both_managers(&self) -> Vec<PersonId> {
+        let receiving = self.config.role(self.commit.about.pool.as_ref(), "manager");
+        let sending = self.sending_manager();
+        let mut managers: Vec<PersonId> = receiving.into_iter().cloned().collect();
+        managers.extend(sending.filter(|one| Some(*one) != receiving).cloned());
+        managers
+    }
+
+    /// Finds who answers for whoever sent it.
+    pub(super) fn sending_manager(&self) -> Option<&'a PersonId> {
         let about = &self.commit.about;
-        let receiving = self.config.role(about.pool.as_ref(), "manager");
         let senders = about.sender.iter().flat_map(|sender| self.config.pools_of(sender));
         let team = |(id, _): (&'a _, &'a crate::config::Pool)| id;
         let of_team = self.config.pools.iter().filter(|(_, pool)| pool.team == about.from);
         let pool = senders.chain(of_team.map(team)).next();
-        let sending = self.config.role(pool, "manager");
-        let mut managers: Vec<PersonId> = receiving.into_iter().cloned().collect();
-        managers.extend(sending.filter(|one| Some(*one) != receiving).cloned());
-        managers
+        self.config.role(pool, "manager")
     }
 }

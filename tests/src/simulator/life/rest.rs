@@ -4,11 +4,17 @@
 use super::{Life, REST};
 use audit::Audit;
 use chrono::{Days, Duration};
-use domain::{HandoffId, Stage, notice::notices};
+use domain::{
+    HandoffId, Stage,
+    delivery::{Conversation, What, wanted},
+    mail::{self, When},
+    notice::{Notice, notices},
+};
 use local::{Sent, sample::ORGANISATION};
 use runtime::{Clock, Configs};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use store::{Delivery, DeliveryState};
 
 impl Life {
     /// The storm is over: everything must come to rest.
@@ -26,6 +32,7 @@ impl Life {
         self.is_quiet().await;
         self.is_at_rest();
         self.is_told();
+        self.is_delivered().await;
         self.none_is_lost().await;
         self.is_audited().await;
     }
@@ -99,9 +106,11 @@ impl Life {
                         events.insert((text("handoff"), version, text("type")));
                     }
                 }
+                Sent::Outside { .. } => {}
                 Sent::Topic { subject, message, attributes, .. } => {
                     let kind = attributes.get("kind").map(Value::to_string).unwrap_or_default();
-                    if !kind.contains("digest") {
+                    // What a destination fails at is about no commit.
+                    if !kind.contains("digest") && !kind.contains("delivery_failed") {
                         mails.insert((subject.unwrap_or_default(), message));
                     }
                 }
@@ -116,8 +125,13 @@ impl Life {
                 told.insert(event);
             }
             let written = |config| {
-                let notices = notices(&commit, config);
-                notices.into_iter().map(|one| (one.subject, one.body)).collect::<Vec<_>>()
+                let at_once = |notice: &Notice| {
+                    let kind = &commit.about.kind;
+                    let when = |who| mail::when(config, who, notice, kind, commit.at);
+                    notice.to.iter().any(|who| when(who) == When::Now)
+                };
+                let notices = notices(&commit, config).into_iter().filter(at_once);
+                notices.map(|one| (one.subject, one.body)).collect::<Vec<_>>()
             };
             let ways: Vec<_> = self.configs.iter().map(written).collect();
             mailed.extend(ways.iter().flatten().cloned());
@@ -130,6 +144,36 @@ impl Life {
         assert!(made_up.is_empty(), "told, and it was not so: {made_up:?}");
         let made_up: Vec<_> = mails.difference(&mailed).collect();
         assert!(made_up.is_empty(), "mailed, and it was not so: {made_up:?}");
+    }
+
+    /// Everything a commit wants said or written elsewhere came to an end, and what is kept shows at
+    /// least that commit.
+    async fn is_delivered(&self) {
+        let mut deliveries: BTreeMap<HandoffId, Vec<Delivery>> = BTreeMap::new();
+        for commit in self.watch.commits() {
+            let id = &commit.handoff;
+            if !deliveries.contains_key(id) {
+                let read = self.world.store.deliveries(id).await.expect("the table answers");
+                deliveries.insert(id.clone(), read);
+            }
+            for wanted in wanted(&commit, &self.configs[0]) {
+                let (part, kept) = (wanted.part(), wanted.is_kept());
+                let is = |one: &&Delivery| {
+                    let of = one.destination == wanted.destination && one.part == part;
+                    of && (kept || one.version == commit.version)
+                };
+                // Somebody who never had it, and a record that stood so, need nothing.
+                let needs_none =
+                    matches!(&wanted.what, What::Card(Conversation::Person(_)) | What::Record);
+                let Some(row) = deliveries[id].iter().find(is) else {
+                    assert!(needs_none, "never delivered: {id} {wanted:?}");
+                    continue;
+                };
+                assert!(row.is_over(), "still under way: {row:?}");
+                let shows = row.shows >= commit.version || row.state != DeliveryState::Sent;
+                assert!(!kept || needs_none || shows, "it shows an older state: {row:?}");
+            }
+        }
     }
 
     /// I3: whoever asked once, and was acknowledged, is one handoff.

@@ -23,6 +23,8 @@ pub(super) const ACCOUNT: &str =
 pub(super) const PERSON: &str = include_str!("../../../fixtures/pipedrive/v2_create_person.json");
 pub(super) const DEAL_WON: &str =
     include_str!("../../../fixtures/pipedrive/v2_change_deal_won.json");
+pub(super) const PRESSED: &str =
+    include_str!("../../../fixtures/slack/interactivity_block_actions.json");
 pub(super) const ACK: &str =
     include_str!("../../../fixtures/salesforce/outbound_message_ack_response.xml");
 
@@ -44,6 +46,7 @@ fn source(kind: SourceKind, events: Vec<EventRule>, fields: &[(&str, &str)]) -> 
         events,
         fields: fields.iter().map(|(from, to)| ((*from).into(), (*to).into())).collect(),
         currency: "EUR".into(),
+        destination: None,
     }
 }
 
@@ -80,6 +83,10 @@ pub(super) fn pipedrive() -> Source {
         rule("deal", "owner_id", None, "territory.changed"),
     ];
     source(SourceKind::Pipedrive, events, &[("a1b2", "score"), ("c3d4", "fit")])
+}
+
+pub(super) fn slack() -> Source {
+    source(SourceKind::Slack, Vec::new(), &[])
 }
 
 pub(super) fn headers(pairs: &[(&str, &str)]) -> HeaderMap {

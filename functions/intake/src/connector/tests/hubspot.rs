@@ -36,7 +36,7 @@ fn names(body: &str) -> Vec<String> {
     items
         .map(|item| match item {
             Item::Event(event) => event.name,
-            Item::Ignored => "ignored".to_owned(),
+            Item::Click(_) | Item::Ignored => "ignored".to_owned(),
             Item::Unreadable(unreadable) => unreadable.reason,
         })
         .collect()

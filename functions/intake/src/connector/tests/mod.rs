@@ -8,3 +8,4 @@ mod hubspot;
 mod pipedrive;
 mod salesforce;
 mod signatures;
+mod slack;

@@ -1,7 +1,7 @@
 //! Every published and generated vector, each of its single-bit flips, and each way a signature
 //! goes wrong.
 
-use super::fixtures::{FLAT, generic, headers, hubspot, request};
+use super::fixtures::{FLAT, generic, headers, hubspot, request, slack};
 use crate::connector::{NotAuthentic, Request, authenticate, signature};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::config::Source;
@@ -63,9 +63,36 @@ fn vectors() -> Value {
 fn signed_vectors() -> Vec<Signed> {
     let vectors = vectors();
     let vectors = vectors["vectors"].as_array().unwrap();
-    let mut signed: Vec<Signed> = vectors.iter().map(hubspot_vector).collect();
+    let mut signed: Vec<Signed> = vectors.iter().map(vector).collect();
     signed.push(standard_webhooks_vector());
     signed
+}
+
+fn vector(vector: &Value) -> Signed {
+    match vector["scheme"].as_str() {
+        Some("slack.v0") => slack_vector(vector),
+        _ => hubspot_vector(vector),
+    }
+}
+
+fn slack_vector(vector: &Value) -> Signed {
+    let (given, signature) = (&vector["headers"], "x-slack-signature");
+    let said = |own: &Value, header: &str| {
+        own.as_str().or_else(|| given[header].as_str()).unwrap().to_owned()
+    };
+    let expected = said(&vector["expected"], "X-Slack-Signature");
+    let time = said(&vector["timestamp"], "X-Slack-Request-Timestamp");
+    let body = vector["body"].as_str().or_else(|| vector["form_body"].as_str()).unwrap();
+    Signed {
+        source: slack(),
+        secret: vector["secret"].as_str().unwrap().to_owned(),
+        method: "POST".to_owned(),
+        url: "https://api.example.com/hooks/slack".to_owned(),
+        headers: headers(&[(signature, &expected), ("x-slack-request-timestamp", &time)]),
+        body: body.as_bytes().to_vec(),
+        now_ms: time.parse::<i64>().unwrap() * 1_000,
+        signature,
+    }
 }
 
 fn hubspot_vector(vector: &Value) -> Signed {
@@ -116,6 +143,24 @@ fn standard_webhooks_vector() -> Signed {
     }
 }
 
+/// A form signed at a time as it is written.
+fn form(time: &str) -> Signed {
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"local-slack-secret").unwrap();
+    mac.update(format!("v0:{time}:ssl_check=1").as_bytes());
+    let given = format!("v0={}", hex::encode(mac.finalize().into_bytes()));
+    let signature = "x-slack-signature";
+    Signed {
+        source: slack(),
+        secret: "local-slack-secret".to_owned(),
+        method: "POST".to_owned(),
+        url: ADDRESS.to_owned(),
+        headers: headers(&[(signature, &given), ("x-slack-request-timestamp", time)]),
+        body: b"ssl_check=1".to_vec(),
+        now_ms: NOW_MS,
+        signature,
+    }
+}
+
 fn mac(secret: &[u8], content: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
     mac.update(content);
@@ -159,7 +204,7 @@ fn webhook(time: &str) -> Signed {
 #[test]
 fn every_vector_is_accepted() {
     let signed = signed_vectors();
-    assert_eq!(signed.len(), 5);
+    assert_eq!(signed.len(), 7);
     for (index, signed) in signed.iter().enumerate() {
         assert_eq!(signed.check(), Ok(()), "vector {index}");
     }
@@ -232,7 +277,8 @@ fn every_negative_case_is_refused() {
     for case in cases {
         for signed in signed_vectors() {
             let is_v3 = signed.signature == "x-hubspot-signature-v3";
-            let has_time = is_v3 || signed.signature == "webhook-signature";
+            let timed = ["webhook-signature", "x-slack-signature"];
+            let has_time = is_v3 || timed.contains(&signed.signature);
             let name = signed.signature;
             match case["mutate"].as_str().unwrap() {
                 "flip one body byte" => {
@@ -279,6 +325,9 @@ fn a_signed_time_may_lie_exactly_five_minutes_away() {
     for (away, is_accepted) in [(0, true), (300, true), (301, false)] {
         assert_eq!(check(NOW_MS / 1000 - away).is_ok(), is_accepted, "{away} s old");
         assert_eq!(check(NOW_MS / 1000 + away).is_ok(), is_accepted, "{away} s ahead");
+        for time in [NOW_MS / 1000 - away, NOW_MS / 1000 + away] {
+            assert_eq!(form(&time.to_string()).check().is_ok(), is_accepted, "{away} s away");
+        }
     }
 }
 
@@ -289,6 +338,7 @@ fn a_time_that_is_no_plain_integer_is_refused_however_well_it_is_signed() {
     }
     for time in ["abc", "", "1700000000000", "+1700000000", "1700000000.0", "9223372036854775807"] {
         assert_eq!(webhook(time).check(), Err(NotAuthentic), "{time}");
+        assert_eq!(form(time).check(), Err(NotAuthentic), "{time}");
     }
 }
 

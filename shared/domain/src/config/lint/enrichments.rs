@@ -1,7 +1,7 @@
 //! What an enrichment can get wrong: an address that is none or whose host is not fixed, places
 //! nothing has, fields nobody asks, and more time than anybody waits.
 
-use super::{Lint, keys};
+use super::{Lint, is_here, keys};
 use crate::{
     config::{EnrichmentRule, FieldRule},
     enrichment::{PLACES, SUBJECT_PARTS, may_say, places},
@@ -125,16 +125,6 @@ impl Lint<'_, '_> {
             self.report(&path, "wrong-origin", message, help);
         }
     }
-}
-
-/// Tells whether an address is on this machine, where tests and trials are.
-fn is_here(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://127.0.0.1") else { return false };
-    let rest = match rest.strip_prefix(':') {
-        Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
-        None => rest,
-    };
-    rest.is_empty() || rest.starts_with(['/', '?'])
 }
 
 #[cfg(test)]

@@ -353,3 +353,41 @@ fn what_a_later_lint_finds_in_a_stored_configuration_keeps_nobody_from_their_wor
     let broken = SAMPLE.replacen("capacity = 40", "capacity = \"many\"", 1);
     assert_eq!(crate::config::load_stored(&broken).unwrap_err()[0].code, "wrong-value");
 }
+
+#[test]
+fn a_source_of_slack_knows_people_by_a_destination_there_is() {
+    let source = "\n[sources.buttons]\nkind = \"slack\"\nsecret = \"sample\"\n";
+    let chats = "\n[destinations.one_chat]\nkind = \"slack\"\nsecret = \"sample\"\n\
+                 [destinations.two_chats]\nkind = \"slack_webhook\"\nsecret = \"sample\"\n";
+    check(
+        &format!("{SAMPLE}{source}destination = \"one_cat\"\n{chats}"),
+        "unknown-destination",
+        "No destination of Slack is called `one_cat`.",
+        "one_cat",
+    );
+    check(
+        &format!("{SAMPLE}{source}{chats}"),
+        "no-destination",
+        "By whose ids `buttons` knows people is not said.",
+        "buttons",
+    );
+    let good = format!("{SAMPLE}{source}destination = \"two_chats\"\n{chats}");
+    assert_eq!(problems(&good), []);
+    let small = include_str!("../../../../../infra/local/sample/small.toml");
+    check(
+        &format!("{small}{source}"),
+        "no-destination",
+        "`buttons` would know nobody: no destination is Slack.",
+        "buttons",
+    );
+    let (chat, _) = chats.split_once("[destinations.two").unwrap();
+    let only = load(&format!("{small}{source}{chat}")).unwrap();
+    assert_eq!(only.knows_people_by(&"buttons".into()), Some("one_chat"));
+    let generic = source.replace("\"slack\"", "\"generic\"");
+    check(
+        &format!("{small}{generic}destination = \"one_chat\"\n"),
+        "wrong-setting",
+        "`destination` says nothing to a source of this kind.",
+        "destination",
+    );
+}

@@ -6,8 +6,7 @@
 //! rotation: a person may know who stays late.
 
 use crate::{
-    ask::Deed,
-    moment,
+    order::Deed,
     said::{self, Values, Wrong},
 };
 use chrono::{DateTime, Utc};
@@ -18,6 +17,7 @@ use domain::{
     decide,
     decide::targets,
     handoff::Flag,
+    local,
     question::mentioned,
     routing::{Candidate, Place, Trace, raised, turn},
 };
@@ -58,7 +58,7 @@ pub(crate) struct Plan {
 
 /// Why a command is not carried out.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// The domain says no.
     #[error(transparent)]
     Decision(#[from] Refusal),
@@ -100,7 +100,7 @@ fn pool_for<'a>(
 
 /// Decides what takes a handoff from its owner for somebody else; nothing where it is not theirs,
 /// or another owner is looked for already.
-pub(crate) fn taken_from(
+pub fn taken_from(
     owner: &PersonId,
     handoff: &Handoff,
     facts: Facts<'_>,
@@ -226,7 +226,7 @@ impl Situation<'_> {
         let place = &self.standing;
         if place.is_away(self.now) {
             let until = place.away.and_then(|(_, until)| until).map(|until| {
-                format!(" until {}", moment::absolute(until, config.organisation.timezone))
+                format!(" until {}", local::absolute(until, config.organisation.timezone))
             });
             return refused(format!("{} is away{}.", person.name, until.unwrap_or_default()));
         }

@@ -6,23 +6,28 @@
 //! them, and saying when somebody is away for those and for themselves. Everything else is open to
 //! everybody of the organisation, and recorded.
 
-use crate::{fault::Fault, verb::Verb};
+use crate::verb::Verb;
 use domain::{
     Config, Facts, Handoff, PersonId, Stage,
     milestone::Milestone,
     survey::{self, Survey},
 };
 
+/// Whoever asks may not: the sentence they read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Forbidden(String);
+
 /// Tells whether a person may do this to a handoff.
 ///
 /// # Errors
-/// `Forbidden`, with who may.
-pub(crate) fn may(
+/// With who may.
+pub fn may(
     person: &PersonId,
     verb: Verb,
     handoff: &Handoff,
     config: &Config,
-) -> Result<(), Fault> {
+) -> Result<(), Forbidden> {
     is_known(person, config)?;
     let owner = handoff.owner.as_ref();
     let beside = handoff.overlap.as_ref().map(|overlap| &overlap.who);
@@ -42,16 +47,11 @@ pub(crate) fn may(
         Verb::EndOverlap => "end the overlap of",
         other => other.word(),
     };
-    Err(Fault::Forbidden(format!("Only {whose} or {managers} can {does} this handoff.")))
+    Err(Forbidden(format!("Only {whose} or {managers} can {does} this handoff.")))
 }
 
 /// Tells whether a page should offer this: the stage allows it, and so does [`may`].
-pub(crate) fn is_offered(
-    person: &PersonId,
-    verb: Verb,
-    handoff: &Handoff,
-    facts: Facts<'_>,
-) -> bool {
+pub fn is_offered(person: &PersonId, verb: Verb, handoff: &Handoff, facts: Facts<'_>) -> bool {
     let config = facts.active;
     let owners = matches!(verb, Verb::Accept | Verb::Reject);
     let theirs = !owners || handoff.owner.as_ref() == Some(person);
@@ -80,7 +80,7 @@ pub(crate) fn is_offered(
 }
 
 /// Tells whether a handoff that has ended still waits for an outcome.
-pub(crate) fn waits_to_prove(handoff: &Handoff) -> bool {
+pub fn waits_to_prove(handoff: &Handoff) -> bool {
     let open = |one: &Milestone| one.outcome.is_none();
     handoff.stage == Stage::Completed && handoff.milestones.iter().any(open)
 }
@@ -88,47 +88,56 @@ pub(crate) fn waits_to_prove(handoff: &Handoff) -> bool {
 /// Tells whether somebody is of the organisation and takes part.
 ///
 /// # Errors
-/// `Forbidden` when not.
-pub(crate) fn is_known(person: &PersonId, config: &Config) -> Result<(), Fault> {
+/// When not.
+pub fn is_known(person: &PersonId, config: &Config) -> Result<(), Forbidden> {
     match config.people.get(person) {
         Some(known) if known.active => Ok(()),
-        Some(_) => Err(Fault::Forbidden(format!("`{person}` does not take part any more."))),
-        None => Err(Fault::Forbidden(format!("The configuration knows nobody called `{person}`."))),
+        Some(_) => Err(Forbidden(format!("`{person}` does not take part any more."))),
+        None => Err(Forbidden(format!("The configuration knows nobody called `{person}`."))),
     }
 }
 
 /// Tells whether a person may say when somebody is away.
 ///
 /// # Errors
-/// `Forbidden`, with who may.
-pub(crate) fn may_set_absence(
+/// With who may.
+pub fn may_set_absence(
     person: &PersonId,
     rep: &PersonId,
     config: &Config,
-) -> Result<(), Fault> {
+) -> Result<(), Forbidden> {
     is_known(person, config)?;
     if person == rep || manages(person, rep, config) {
         return Ok(());
     }
     let (name, managers) = (config.name_of(rep), managers_of(rep, config));
-    Err(Fault::Forbidden(format!("Only {name} or {managers} can say when {name} is away.")))
+    Err(Forbidden(format!("Only {name} or {managers} can say when {name} is away.")))
 }
 
 /// Tells whether a person may give everything of somebody to others.
 ///
 /// # Errors
-/// `Forbidden`, with who may.
-pub(crate) fn may_give_away(
-    person: &PersonId,
-    rep: &PersonId,
-    config: &Config,
-) -> Result<(), Fault> {
+/// With who may.
+pub fn may_give_away(person: &PersonId, rep: &PersonId, config: &Config) -> Result<(), Forbidden> {
     is_known(person, config)?;
     if manages(person, rep, config) {
         return Ok(());
     }
     let (name, managers) = (config.name_of(rep), managers_of(rep, config));
-    Err(Fault::Forbidden(format!("Only {managers} can give everything of {name} to others.")))
+    Err(Forbidden(format!("Only {managers} can give everything of {name} to others.")))
+}
+
+/// Tells whether a person may run the system: have what did not arrive sent again.
+///
+/// # Errors
+/// `Forbidden`, with who may.
+pub fn may_run_it(person: &PersonId, config: &Config) -> Result<(), Forbidden> {
+    is_known(person, config)?;
+    if config.organisation.roles.values().any(|holder| holder == person) {
+        return Ok(());
+    }
+    let said = "Only a manager of the organisation can have things sent again.";
+    Err(Forbidden(said.to_owned()))
 }
 
 /// Tells whether a person answers for a pool somebody is in, or for the organisation.

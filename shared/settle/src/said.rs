@@ -4,12 +4,12 @@
 //! itself, so that a form shows every problem at once, beside what was typed. A form shows what is
 //! known already, and what comes back as it was shown is nothing new.
 
-use crate::moment;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{
     Package,
     config::{FieldRule, FieldType},
+    local::instant,
     money::Money,
     package::VALUE_BYTES_MAX,
 };
@@ -20,22 +20,22 @@ use std::{collections::BTreeMap, fmt};
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// Values by field, as they came.
-pub(crate) type Values = BTreeMap<String, Value>;
+pub type Values = BTreeMap<String, Value>;
 
 /// What a package says that a handoff knows too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub struct Facts {
     /// The score.
-    pub(crate) score: Option<i64>,
+    pub score: Option<i64>,
     /// The amount.
-    pub(crate) amount: Option<Money>,
+    pub amount: Option<Money>,
     /// When the meeting is.
-    pub(crate) meeting_at: Option<DateTime<Utc>>,
+    pub meeting_at: Option<DateTime<Utc>>,
 }
 
 /// Fields that cannot be read: a sentence for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wrong(pub(crate) BTreeMap<String, String>);
+pub struct Wrong(pub BTreeMap<String, String>);
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,11 +45,7 @@ impl fmt::Display for Wrong {
 }
 
 /// Reads the values a person gave; those that say nothing are left out.
-pub(crate) fn read(
-    template: &[FieldRule],
-    said: Values,
-    zone: Tz,
-) -> Result<(Values, Facts), Wrong> {
+pub fn read(template: &[FieldRule], said: Values, zone: Tz) -> Result<(Values, Facts), Wrong> {
     let (mut values, mut wrong) = (Values::new(), Wrong::default());
     for (name, value) in said {
         let field = template.iter().find(|field| field.name == name);
@@ -78,7 +74,7 @@ pub(crate) fn read(
 }
 
 /// Leaves out what is said as it is known.
-pub(crate) fn news(said: Values, package: &Package, template: &[FieldRule], zone: Tz) -> Values {
+pub fn news(said: Values, package: &Package, template: &[FieldRule], zone: Tz) -> Values {
     let is_news = |name: &String, value: &Value| {
         let field = template.iter().find(|field| field.name == *name);
         let Some(known) = package.values.get(name) else {
@@ -93,9 +89,9 @@ pub(crate) fn news(said: Values, package: &Package, template: &[FieldRule], zone
 }
 
 /// Writes a value as a person would type it.
-pub(crate) fn typed(value: &Value, kind: FieldType, zone: Tz) -> String {
+pub fn typed(value: &Value, kind: FieldType, zone: Tz) -> String {
     match value {
-        Value::String(text) => match moment::instant(text, zone) {
+        Value::String(text) => match instant(text, zone) {
             Some(at) if kind == FieldType::Time => {
                 at.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string()
             }
@@ -126,7 +122,7 @@ fn facts(values: &mut Values, zone: Tz, wrong: &mut Wrong) -> Facts {
         }
     }
     if let Some(said) = values.get_mut("meeting_at") {
-        facts.meeting_at = said.as_str().and_then(|said| moment::instant(said, zone));
+        facts.meeting_at = said.as_str().and_then(|said| instant(said, zone));
         match facts.meeting_at {
             Some(at) => *said = at.to_rfc3339().into(),
             None => refuse(
@@ -157,7 +153,7 @@ fn amount(said: &Value) -> Option<Money> {
 }
 
 /// Reads money, as the contract writes it.
-pub(crate) fn money(said: Value, name: &str) -> Result<Money, String> {
+pub fn money(said: Value, name: &str) -> Result<Money, String> {
     let money = serde_json::from_value::<Money>(said).ok();
     let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
     money.filter(|money| is_code(&money.currency)).ok_or_else(|| not_money(name))

@@ -1,11 +1,11 @@
-//! What a person can do to a handoff, as the address says it.
+//! What a person can do to a handoff, in one word each.
 
 use domain::stage::{Stage, Verb as Move};
 use std::fmt;
 
-/// A verb of the desk.
+/// What a person can do to a handoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verb {
+pub enum Verb {
     /// The owner takes it.
     Accept,
     /// The owner gives it back to the sender.
@@ -50,7 +50,7 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Every verb, in the order a page offers them.
-    pub(crate) const ALL: [Self; 20] = [
+    pub const ALL: [Self; 20] = [
         Self::Accept,
         Self::Touch,
         Self::Resume,
@@ -74,12 +74,12 @@ impl Verb {
     ];
 
     /// Reads a verb's word.
-    pub(crate) fn of(word: &str) -> Option<Self> {
+    pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|verb| verb.word() == word)
     }
 
     /// Writes its word.
-    pub(crate) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Accept => "accept",
             Self::Reject => "reject",
@@ -105,7 +105,7 @@ impl Verb {
     }
 
     /// Tells whether the stage table lets it happen.
-    pub(crate) fn fits(self, stage: Stage) -> bool {
+    pub fn fits(self, stage: Stage) -> bool {
         let its_move = match self {
             Self::Accept => Move::Accept,
             Self::Reject => Move::Reject,
@@ -126,7 +126,7 @@ impl Verb {
     }
 
     /// Lists every verb in words.
-    pub(crate) fn list() -> String {
+    pub fn list() -> String {
         Self::ALL.map(Self::word).join(", ")
     }
 }

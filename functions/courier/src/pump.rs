@@ -1,0 +1,170 @@
+//! What waits for a destination is taken up again, most urgent first.
+//!
+//! It works for a while, not to the end: the rest is looked at again a moment later. What fails is
+//! put off by its own failures, so one that cannot arrive keeps the others from nothing; and what
+//! fails for a reason of the destination ends the round.
+
+use crate::{Courier, CourierError, context::Context, verdict::Verdict};
+use chrono::{DateTime, Duration, Utc};
+use domain::{
+    PersonId,
+    delivery::{Conversation, MAIL, Wanted, What, wanted},
+};
+use std::collections::BTreeMap;
+use store::{Delivery, DeliveryState, StoreError};
+
+/// How long one round works, in seconds: less than the function may take.
+const ROUND_SECONDS: i64 = 20;
+
+/// How many are read at a time.
+const PAGE: i32 = 100;
+
+/// How soon what is left is looked at again, in seconds.
+const REST_SECONDS: i64 = 5;
+
+impl Courier {
+    /// Takes up what waits for a destination.
+    pub(crate) async fn pump(&self, lane: &str) -> Result<(), CourierError> {
+        let until = self.clock.now() + Duration::seconds(ROUND_SECONDS);
+        loop {
+            let row = self.destination(lane).await?;
+            let now = self.clock.now();
+            if let Some(shut) = row.shut_until.filter(|shut| now < *shut) {
+                return Ok(self.store.rest_destination(&row, Some(shut)).await?);
+            }
+            let waiting = self.store.waiting(lane, PAGE).await?;
+            let ripe = |one: &&Delivery| {
+                let failed = one.tries > 0 || one.destination != MAIL;
+                let recovered = row.well_since.is_some_and(|well| failed && one.at < well);
+                recovered || one.until.is_none_or(|until| until <= now)
+            };
+            let ripe_now: Vec<&Delivery> = waiting.iter().filter(ripe).collect();
+            if ripe_now.is_empty() || now >= until {
+                let next = waiting.iter().filter_map(|one| one.until).min();
+                let next = next.map(|next| next.max(now + Duration::seconds(1)));
+                let left = (!ripe_now.is_empty()).then(|| now + Duration::seconds(REST_SECONDS));
+                return Ok(self.store.rest_destination(&row, left.or(next)).await?);
+            }
+            match lane.strip_prefix(MAIL).and_then(|rest| rest.strip_prefix('#')) {
+                Some(person) => self.bundle(&PersonId::from(person), &ripe_now).await?,
+                None => self.round(lane, &ripe_now, until).await?,
+            }
+        }
+    }
+
+    /// Sends what is ripe, until the destination fails or time is up.
+    async fn round(
+        &self,
+        lane: &str,
+        ripe: &[&Delivery],
+        until: DateTime<Utc>,
+    ) -> Result<(), CourierError> {
+        for waiting in ripe {
+            match Box::pin(self.again(waiting)).await {
+                // Somebody else was faster.
+                Ok(()) | Err(CourierError::Store(StoreError::Conflict)) => {}
+                Err(error) => return Err(error),
+            }
+            let row = self.destination(lane).await?;
+            let now = self.clock.now();
+            if now >= until || row.shut_until.is_some_and(|shut| now < shut) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries one again, as things stand now.
+    async fn again(&self, waiting: &Delivery) -> Result<(), CourierError> {
+        let claimed = self.take_up(waiting).await?;
+        let Some((context, wanted)) = self.found(waiting).await? else {
+            let answer = Some("Not sent: the configuration asks for it no longer.".to_owned());
+            let (state, at) = (DeliveryState::Outdated, self.clock.now());
+            let gone = Delivery { state, answer, until: None, at, ..claimed.clone() };
+            self.put(gone, Some(&claimed)).await?;
+            return Ok(());
+        };
+        if context.muted {
+            let (state, at) = (DeliveryState::Muted, self.clock.now());
+            let muted = Delivery { state, until: None, at, ..claimed.clone() };
+            self.put(muted, Some(&claimed)).await?;
+            return Ok(());
+        }
+        self.carry(&context, &wanted, claimed).await
+    }
+
+    /// Finds what a row stands for, as the configuration in force has it.
+    async fn found(&self, row: &Delivery) -> Result<Option<(Context, Wanted)>, CourierError> {
+        let active = self.configs.active(self.clock.now()).await?;
+        if row.kept {
+            let is_there = active.config.destinations.contains_key(&row.destination);
+            let what = kept(&row.part).filter(|_| is_there);
+            let Some(what) = what else { return Ok(None) };
+            let wanted = Wanted { destination: row.destination.clone(), what };
+            let context = self.context(&row.handoff, None, active).await?;
+            return Ok(Some((context, wanted)));
+        }
+        let commit = self.store.commit_at(&row.handoff, row.version).await?;
+        let mut all = wanted(&commit, &active.config).into_iter();
+        let is = |one: &Wanted| one.destination == row.destination && one.part() == row.part;
+        let Some(wanted) = all.find(is) else { return Ok(None) };
+        let context = self.context(&row.handoff, Some(commit), active).await?;
+        Ok(Some((context, wanted)))
+    }
+
+    /// Sends somebody everything that is due for them as one mail.
+    async fn bundle(&self, person: &PersonId, ripe: &[&Delivery]) -> Result<(), CourierError> {
+        let mut claims = Vec::new();
+        for waiting in ripe {
+            match self.take_up(waiting).await {
+                Ok(claimed) => claims.push(claimed),
+                Err(CourierError::Store(StoreError::Conflict)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut letters = Vec::new();
+        let mut contexts = BTreeMap::new();
+        for (index, claimed) in claims.iter().enumerate() {
+            let Some((context, wanted)) = self.found(claimed).await? else { continue };
+            contexts.insert(index, context);
+            if let What::Mail(_, _, notice) = wanted.what.clone() {
+                letters.push((index, wanted, notice));
+            }
+        }
+        self.mail_bundle(person, &claims, letters, &contexts).await
+    }
+
+    /// Settles a mail that need not be sent.
+    pub(crate) async fn unneeded(&self, claimed: &Delivery, why: &str) -> Result<(), CourierError> {
+        let (state, at) = (DeliveryState::Outdated, self.clock.now());
+        let answer = Some(format!("Not sent: {why}."));
+        let gone = Delivery { state, answer, until: None, at, ..claimed.clone() };
+        self.put(gone, Some(claimed)).await?;
+        Ok(())
+    }
+
+    /// Settles every mail of a bundle the same way.
+    pub(crate) async fn settle_all(
+        &self,
+        settled: &[(&Delivery, &Context)],
+        verdict: &Verdict,
+    ) -> Result<(), CourierError> {
+        for (claimed, context) in settled {
+            self.settle(context, (*claimed).clone(), verdict.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads what a row keeps off its name.
+fn kept(part: &str) -> Option<What> {
+    if part == "record" {
+        return Some(What::Record);
+    }
+    let (kind, name) = part.strip_prefix("card:")?.split_once(':')?;
+    match kind {
+        "person" => Some(What::Card(Conversation::Person(name.into()))),
+        "channel" => Some(What::Card(Conversation::Channel(name.to_owned()))),
+        _ => None,
+    }
+}

@@ -1,0 +1,255 @@
+//! Vendors in trouble: whatever they do, nothing is lost, nothing is made twice, and a person hears
+//! where a person must act.
+
+use super::{deliveries, delivery, request, with, world};
+use chrono::Duration;
+use local::sample::ORGANISATION;
+use serde_json::json;
+use tests::{Asked, Manner, Vendors, World};
+
+/// Lets vendors be well again, and everything that waits come through.
+async fn recovers(world: &mut World, vendors: &Vendors) {
+    vendors.recover();
+    world.pass(Duration::minutes(40)).await;
+    world.read_mail();
+}
+
+fn statuses() -> Vec<Manner> {
+    let limit = |value: &str| Manner::Status(429, vec![("retry-after", value.to_owned())]);
+    vec![
+        Manner::Status(500, vec![]),
+        Manner::Status(503, vec![("retry-after", "7".to_owned())]),
+        limit("30"),
+        limit("2"),
+        Manner::Html,
+        Manner::Shouts,
+        Manner::LosesReply,
+        Manner::ResetsBefore,
+    ]
+}
+
+#[tokio::test]
+async fn whatever_a_vendor_does_once_there_is_one_card_one_task_one_event() {
+    for vendor in ["slack", "hubspot", "webhook"] {
+        // A page is an answer too, to whoever only looks at its status.
+        let manners = statuses().into_iter();
+        for manner in manners.filter(|one| vendor != "webhook" || *one != Manner::Html) {
+            let (mut world, vendors) = world().await;
+            vendors.once(vendor, manner.clone());
+            let id = request(&mut world, 1).await;
+            world.act("amara", &id, "accept", json!({})).await;
+            recovers(&mut world, &vendors).await;
+            let case = format!("{vendor} {manner:?}");
+            // The lead went to the next one meanwhile, perhaps: each has one card.
+            for channel in ["D024AMARA", "D024BEN", "C0SDREMEA"] {
+                let cards = vendors.slack_messages(channel);
+                let cards = cards.iter().filter(|one| one.words().contains("Dana Reyes")).count();
+                assert!(cards <= 1, "{case}: {cards} cards in {channel}");
+            }
+            assert_eq!(vendors.slack_messages("D024AMARA").len().min(1), 1, "{case}");
+            assert_eq!(vendors.hubspot_tasks().len(), 1, "{case}");
+            let assigned = vendors.webhooks();
+            let assigned = assigned.iter().filter(|one| one.event == "handoff.assigned");
+            let mut ids: Vec<String> = assigned.map(|one| one.id.clone()).collect();
+            ids.sort();
+            ids.dedup();
+            assert!(!ids.is_empty(), "{case}");
+            let all = deliveries(&mut world, &id).await;
+            let over = |state: &str| matches!(state, "sent" | "outdated");
+            let under_way: Vec<_> =
+                all.iter().filter(|one| !over(one["state"].as_str().unwrap())).collect();
+            assert!(under_way.is_empty(), "{case}: {under_way:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_never_answers_is_left_alone_and_the_others_hear_at_once() {
+    let (mut world, vendors) = world().await;
+    vendors.set("hubspot", Manner::Hangs);
+    for n in 1..=6 {
+        request(&mut world, n).await;
+    }
+    assert!(vendors.count("hubspot") <= 4, "{}", vendors.count("hubspot"));
+    let cards = vendors.slack_messages("D024AMARA").len() + vendors.slack_messages("D024BEN").len();
+    assert_eq!(cards, 6, "chat is not kept waiting");
+    recovers(&mut world, &vendors).await;
+    assert_eq!(vendors.hubspot_tasks().len(), 6);
+}
+
+#[tokio::test]
+async fn after_a_day_without_a_vendor_nothing_is_lost_and_the_most_urgent_comes_first() {
+    let day = ORGANISATION.replace("{ at = \"+10m\", do = \"reassign\" },", "");
+    let (mut world, vendors) = with(day).await;
+    vendors.set("slack", Manner::Status(503, vec![]));
+    vendors.set("hubspot", Manner::Status(503, vec![]));
+    let mut opened = Vec::new();
+    for n in 1..=12 {
+        opened.push(request(&mut world, n).await);
+        world.pass(Duration::hours(1)).await;
+    }
+    // Some are done with before anybody could be told.
+    for id in &opened[..4] {
+        let owner = world.handoff(id).await.owner.unwrap();
+        world.act(owner.as_str(), id, "touch", json!({ "channel": "phone" })).await;
+        world.act(owner.as_str(), id, "complete", json!({ "outcome": "no_response" })).await;
+    }
+    world.pass(Duration::hours(8)).await;
+    world.read_mail();
+    let (tried, _) = (vendors.count("slack"), vendors.asked());
+    let outbox = world.get("/api/outbox").await.body;
+    let chat = &outbox["destinations"][0];
+    assert!(chat["left_alone_until"].is_string(), "{chat:#}");
+    assert!(chat["reason"].as_str().unwrap().contains("503"), "{chat:#}");
+
+    vendors.recover();
+    world.pass(Duration::minutes(10)).await;
+    world.read_mail();
+    assert_eq!(vendors.hubspot_tasks().len(), 8, "what is done needs no task");
+    let mut cards = 0;
+    for channel in ["D024AMARA", "D024BEN"] {
+        for message in vendors.slack_messages(channel) {
+            cards += usize::from(message.words().contains("Dana Reyes"));
+            // However late, it shows how things stand.
+            assert_eq!(message.before.len(), 0, "{message:?}");
+        }
+    }
+    assert_eq!(cards, 12, "every owner has every card");
+    for id in &opened {
+        let all = deliveries(&mut world, id).await;
+        let waits: Vec<_> = all.iter().filter(|one| one["state"] == "waiting").collect();
+        assert!(waits.is_empty(), "{waits:#?}");
+    }
+    let told = vendors.asked();
+    let told = told.iter().filter(|asked| asked.path.ends_with("chat.postMessage"));
+    let of = |asked: &Asked| {
+        let said = asked.body.to_string();
+        opened.iter().position(|id| said.contains(id.as_str()))
+    };
+    let order: Vec<usize> = told.filter_map(of).collect();
+    let first = order.iter().position(|one| *one == 4).unwrap();
+    let last = order.iter().position(|one| *one == 11).unwrap();
+    assert!(first < last, "the one that is due first comes first: {order:?}");
+    assert!(tried < 1_500, "{tried} requests to a vendor that is away");
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_is_told_once_a_day_and_everything_waits_for_a_new_one() {
+    let (mut world, vendors) = world().await;
+    vendors.set("slack", Manner::NotOk("token_revoked"));
+    let id = request(&mut world, 1).await;
+    request(&mut world, 2).await;
+    world.pass(Duration::minutes(3)).await;
+    let mail = world.mailed().await;
+    let alerts: Vec<_> =
+        mail.iter().filter(|(subject, _)| subject.starts_with("Not delivered")).collect();
+    assert_eq!(alerts.len(), 1, "{mail:?}");
+    assert_eq!(alerts[0].1, json!(["priya"]));
+    let all = deliveries(&mut world, &id).await;
+    let card = delivery(&all, "chat", "card");
+    assert_eq!(card["state"], "waiting");
+    assert!(card["answer"].as_str().unwrap().contains("install the app again"), "{card}");
+    recovers(&mut world, &vendors).await;
+    let all = deliveries(&mut world, &id).await;
+    assert!(all.iter().all(|one| one["state"] != "waiting"), "{all:#?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_is_a_sentence_and_what_a_person_must_mend_is_told_them() {
+    for (vendor, manner, part) in [
+        ("slack", Manner::NotOk("channel_not_found"), "invite the app"),
+        ("slack", Manner::NotOk("missing_scope"), "give it the scopes"),
+        ("slack", Manner::NotOk("invalid_blocks"), "Slack refused the message (invalid_blocks)"),
+        ("slack", Manner::Redirects, "sends us elsewhere (302"),
+        ("hubspot", Manner::Status(401, vec![]), "refused the secret"),
+        ("hubspot", Manner::Status(404, vec![]), "deleted or merged"),
+        (
+            "hubspot",
+            Manner::Status(400, vec![]),
+            "HubSpot refused what was written (400, VALIDATION_ERROR)",
+        ),
+        ("webhook", Manner::Status(410, vec![]), "wants no more of them"),
+        ("webhook", Manner::Status(404, vec![]), "did not take it (404"),
+    ] {
+        let (mut world, vendors) = world().await;
+        vendors.set(vendor, manner.clone());
+        let id = request(&mut world, 1).await;
+        let all = deliveries(&mut world, &id).await;
+        let answers: Vec<&str> = all.iter().filter_map(|one| one["answer"].as_str()).collect();
+        assert!(answers.iter().any(|one| one.contains(part)), "{manner:?}: {answers:?}");
+        world.read_mail();
+        vendors.violations();
+    }
+}
+
+#[tokio::test]
+async fn a_rep_without_an_id_is_mailed_instead_and_somebody_hears_what_is_missing() {
+    let without =
+        ORGANISATION.replace("ids = { chat = \"U024AMARA\", hubspot = \"41488294\" }\n", "");
+    let (mut world, vendors) = with(without).await;
+    let id = request(&mut world, 1).await;
+    world.pass(Duration::seconds(90)).await;
+    let all = deliveries(&mut world, &id).await;
+    let card = all.iter().find(|one| one["what"] == "card" && one["to"] == "amara").unwrap();
+    assert_eq!(card["state"], "failed");
+    let expected =
+        "Amara Okafor has no id at `chat`: write `ids = { chat = \"U…\" }` at `[people.amara]`.";
+    assert_eq!(card["answer"], expected);
+    let mail = world.mailed().await;
+    let subjects: Vec<&str> = mail.iter().map(|(subject, _)| subject.as_str()).collect();
+    assert!(subjects.contains(&"Yours: Hot lead"), "{subjects:?}");
+    let alerts = subjects.iter().filter(|one| one.starts_with("Not delivered")).count();
+    assert_eq!(alerts, 2, "chat and hubspot: {subjects:?}");
+    assert_eq!(vendors.slack_messages("C0SDREMEA").len(), 1, "the team sees it all the same");
+}
+
+#[tokio::test]
+async fn a_storm_of_too_many_requests_is_waited_out_not_answered_with_more() {
+    let (mut world, vendors) = world().await;
+    vendors.set("slack", Manner::Status(429, vec![("retry-after", "120".to_owned())]));
+    for n in 1..=10 {
+        request(&mut world, n).await;
+    }
+    let asked = vendors.count("slack");
+    assert!(asked <= 3, "{asked} requests after being asked for fewer");
+    world.pass(Duration::seconds(100)).await;
+    assert_eq!(vendors.count("slack"), asked, "it was asked to wait two minutes");
+    recovers(&mut world, &vendors).await;
+    let cards = vendors.slack_messages("D024AMARA").len() + vendors.slack_messages("D024BEN").len();
+    assert!(cards >= 10, "{cards}");
+}
+
+#[tokio::test]
+async fn what_nobody_takes_for_a_day_is_given_up_told_and_sent_again_by_hand() {
+    let (mut world, vendors) = world().await;
+    vendors.set("webhook", Manner::Status(500, vec![]));
+    let id = request(&mut world, 1).await;
+    world.act("amara", &id, "touch", json!({ "channel": "phone" })).await;
+    world.pass(Duration::hours(26)).await;
+    let mail = world.mailed().await;
+    let given_up = mail.iter().filter(|(subject, _)| subject.contains("given up")).count();
+    assert_eq!(given_up, 1, "{mail:?}");
+    let all = deliveries(&mut world, &id).await;
+    let event = delivery(&all, "events", "handoff.assigned");
+    assert_eq!(event["state"], "failed");
+    assert!(event["answer"].as_str().unwrap().starts_with("Given up after a day"), "{event}");
+    vendors.recover();
+    let body = json!({ "destination": "events", "delivery": event["name"] });
+    let headers = [("x-handoff-person", "priya")];
+    let answer = world.call(http::Method::POST, "/api/outbox/redrive", &headers, body).await;
+    assert_eq!((answer.status, &answer.body["redriven"]), (200, &json!(1)), "{answer:?}");
+    world.pass(Duration::minutes(10)).await;
+    assert_eq!(vendors.webhooks().len(), 1);
+    world.read_mail();
+}
+
+#[tokio::test]
+async fn while_a_secret_replaces_another_both_are_believed() {
+    let (mut world, vendors) = world().await;
+    vendors.accepts(
+        "webhook",
+        &["whsec_b3RoZXIta2V5LW90aGVyLWtleS1vdGhlcg==", "whsec_bG9jYWwtZXZlbnRzLXNlY3JldA=="],
+    );
+    request(&mut world, 1).await;
+    assert_eq!(vendors.webhooks().len(), 1);
+}
