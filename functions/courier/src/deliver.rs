@@ -115,7 +115,8 @@ impl Courier {
         if let Some(until) = not_before {
             let answer = row.reason.filter(|_| !matches!(wanted.what, What::Mail(..)));
             let state = DeliveryState::Waiting;
-            self.put(Delivery { state, until: Some(until), answer, ..fresh }, known).await?;
+            let parked = Delivery { state, until: Some(until), answer, queued: true, ..fresh };
+            self.put(parked, known).await?;
             self.store.mark_destination(&lane, until).await?;
             return Ok(Claim::Settled);
         }
@@ -135,6 +136,8 @@ impl Courier {
             until: Some(now + Duration::seconds(CLAIM_SECONDS)),
             tries: waiting.tries + 1,
             at: now,
+            // Of one that somebody died with nobody knows whether it arrived.
+            unsure: waiting.unsure || waiting.state == DeliveryState::Sending,
             ..waiting.clone()
         };
         self.put(claimed, Some(waiting)).await
@@ -221,6 +224,7 @@ impl Courier {
                 until: Some(again),
                 answer: Some(later.why.clone()),
                 at: now,
+                queued: true,
                 ..claimed.clone()
             },
             None => {

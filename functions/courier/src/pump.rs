@@ -35,6 +35,7 @@ impl Courier {
             let waiting = self.store.waiting(lane, PAGE).await?;
             let ripe = |one: &&Delivery| {
                 let failed = one.tries > 0 || one.destination != MAIL;
+                let failed = failed && one.state == DeliveryState::Waiting;
                 let recovered = row.well_since.is_some_and(|well| failed && one.at < well);
                 recovered || one.until.is_none_or(|until| until <= now)
             };

@@ -399,7 +399,7 @@ fn everything_is_silenced_for_a_while_and_says_so_until_it_is_ended() {
     let data = folder("mute");
     fs::create_dir_all(&data).expect("a temporary directory");
     let path = data.to_string_lossy().into_owned();
-    refuses(&["mute", "--data", &path], "no configuration yet");
+    refuses(&["mute", "--data", &path], "no configuration there yet");
     let mut up = handoff(&["up", "--empty", "--port", &free_port(), "--data", &path]);
     let mut running = up.stdout(Stdio::piped()).spawn().expect("the binary runs");
     let mut ready = String::new();

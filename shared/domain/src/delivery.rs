@@ -132,6 +132,7 @@ fn shows(event: &str) -> bool {
             | "handoff.routing_requested"
             | "handoff.task_missed"
             | "handoff.reminded"
+            | "handoff.flagged"
     )
 }
 

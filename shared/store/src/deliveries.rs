@@ -85,6 +85,10 @@ pub struct Delivery {
         skip_serializing_if = "Option::is_none"
     )]
     pub until: Option<DateTime<Utc>>,
+    /// Whether it stands in its destination's queue, also while somebody is at it: so that whoever
+    /// dies with it leaves it there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
     /// Whether a try has ended of which nobody knows whether it arrived.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsure: bool,
@@ -165,13 +169,15 @@ impl Store {
         item.insert(TTL.to_owned(), number((delivery.at + Duration::days(KEPT_DAYS)).timestamp()));
         let listed = match delivery.state {
             // Two of one handoff are as urgent; the index keeps both, for its keys differ.
-            DeliveryState::Waiting => Some((waits_in(&delivery.lane()), delivery.pressing.clone())),
+            DeliveryState::Waiting | DeliveryState::Sending if delivery.queued => {
+                Some((waits_in(&delivery.lane()), delivery.pressing.clone()))
+            }
             DeliveryState::Failed | DeliveryState::Muted | DeliveryState::Observed => {
                 let at = format!("{:014}", delivery.at.timestamp_millis());
                 Some((lies_in(&delivery.destination), at))
             }
             // What is being sent or arrived is found by its handoff: it is the many.
-            DeliveryState::Sending | DeliveryState::Sent | DeliveryState::Outdated => None,
+            _ => None,
         };
         if let Some((queue, order)) = listed {
             item.insert(QUEUE_KEY.to_owned(), text(queue));
@@ -212,14 +218,15 @@ impl Store {
         }
     }
 
-    /// Lists what waits for a destination, most urgent first, at most `limit`.
+    /// Lists what waits for a destination, most urgent first, at most `limit`; also what somebody
+    /// took from there and is at.
     ///
     /// # Errors
     /// `Unavailable` when the table does not answer.
     pub async fn waiting(&self, lane: &str, limit: i32) -> Result<Vec<Delivery>, StoreError> {
         let read = self.listed(waits_in(lane), false, limit).await?;
         // The index may be a moment old: what does not wait any more is left out.
-        Ok(read.into_iter().filter(|one| one.state == DeliveryState::Waiting).collect())
+        Ok(read.into_iter().filter(|one| !one.is_over()).collect())
     }
 
     /// Lists what did not reach a destination and does not wait: given up, silenced or only
@@ -275,6 +282,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let again = Delivery {
             state: DeliveryState::Waiting,
+            queued: true,
             tries: 0,
             since: now,
             at: now,

@@ -1,12 +1,13 @@
 //! A life of a seed: a storm over the traffic, then calm, then everything must have come to rest.
 
 mod rest;
+mod trade;
 
 use super::{
     Census, Facts, Fleet, Limbo, Storm, Watch, gated,
     traffic::{Deed, organisation, traffic},
 };
-use crate::{Setting, World};
+use crate::{Setting, Vendors, World};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use domain::{Config, ReceiptId, config};
@@ -94,6 +95,7 @@ struct Order {
 /// A life under way.
 pub(super) struct Life {
     pub(super) world: World,
+    vendors: Vendors,
     pub(super) watch: Watch,
     storm: Storm,
     limbo: Limbo,
@@ -119,19 +121,24 @@ impl Life {
         let setting = Setting { organisation, seed, ..Setting::default() };
         let (skew_ms, weather) = (storm.rage().skew_ms, storm.clone());
         let mut limbo = Limbo::default();
+        let vendors = trade::vendors(&storm).await;
         let mut world = World::made(setting, |environment, wiring| {
             let clock = wiring.clock.clone();
             let (http, late) = gated(environment.http(), clock.clone(), storm.clone());
             limbo = late;
             let environment = environment.with_http(http).with_pauses(clock);
+            let environment = environment.with_vendors(&vendors.url());
             let (fleet, meters) = Fleet::start(environment, wiring.clone(), storm.clone());
             (fleet.functions(), meters)
         })
         .await;
         world.cloud.meet_with(weather);
+        let clock = world.clock.clone();
+        vendors.clock(move || clock.now());
         let begun = world.now();
         let mut life = Self {
             world,
+            vendors,
             watch: Watch::new(skew_ms),
             storm,
             limbo,

@@ -1,7 +1,7 @@
 //! The storm: what befalls each request, delivery and machine, drawn from a seed or named.
 
 use super::Census;
-use crate::faults::Fault;
+use crate::{faults::Fault, vendors::Manner};
 use chrono::TimeDelta;
 use local::{Fate, ScheduledFunction, sample::Dice};
 use std::{
@@ -72,6 +72,8 @@ pub struct Rage {
     pub skew_ms: i64,
     /// Requests of sources that come late or twice.
     pub sources: u64,
+    /// Requests to vendors that end otherwise than well.
+    pub vendors: u64,
 }
 
 impl Rage {
@@ -85,6 +87,7 @@ impl Rage {
             cold: *dice.pick(&[0, 50, 300]),
             skew_ms: *dice.pick(&[0, 0, 2_000, 240_000]),
             sources: *dice.pick(&[0, 100, 300]),
+            vendors: 0,
         }
     }
 }
@@ -111,6 +114,8 @@ struct State {
     /// Whether the process that runs is to die where it stands.
     is_dying: bool,
     census: Census,
+    /// What vendors do is drawn apart: they may be asked more often than is told here.
+    trade: Dice,
 }
 
 impl State {
@@ -172,18 +177,24 @@ impl fmt::Debug for Storm {
 impl Storm {
     /// Brews a storm of a seed.
     pub fn seeded(seed: u64) -> Self {
-        let mut dice = Dice::new(seed, 17);
-        let rage = Rage::drawn(&mut dice);
-        Self::of(dice, rage, None)
+        let (mut dice, mut trade) = (Dice::new(seed, 17), Dice::new(seed, 29));
+        let vendors = *trade.pick(&[0, 50, 200, 500]);
+        let rage = Rage { vendors, ..Rage::drawn(&mut dice) };
+        Self::of((dice, trade), rage, None)
     }
 
     /// Spoils some requests of a run that is calm otherwise.
     pub fn spoiling(requests: &[Spoiled]) -> Self {
         let only = requests.iter().map(|one| (one.number, (one.how, one.times)));
-        Self::of(Dice::new(0, 17), Rage::default(), Some(only.collect()))
+        let dice = (Dice::new(0, 17), Dice::new(0, 29));
+        Self::of(dice, Rage::default(), Some(only.collect()))
     }
 
-    fn of(dice: Dice, rage: Rage, only: Option<BTreeMap<u64, (Befalls, u64)>>) -> Self {
+    fn of(
+        (dice, trade): (Dice, Dice),
+        rage: Rage,
+        only: Option<BTreeMap<u64, (Befalls, u64)>>,
+    ) -> Self {
         let (asked, burst, census) = (0, None, Census::default());
         let (invocations, running) = (vec![("", 0)], 0);
         let (points, skews, is_dying) = (Vec::new(), Vec::new(), false);
@@ -199,6 +210,7 @@ impl Storm {
             skews,
             is_dying,
             census,
+            trade,
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -324,6 +336,30 @@ impl Storm {
             self.strikes(chance, what).then(|| self.lock().dice.between(1, to))
         };
         (one("source late", 900), one("source twice", 1_800))
+    }
+
+    /// Decides how a vendor answers.
+    pub(super) fn vendor(&self, vendor: &str) -> Manner {
+        let mut state = self.lock();
+        let chance = state.rage.vendors;
+        if chance == 0 || state.trade.below(1_000) >= chance {
+            return Manner::Well;
+        }
+        let limited = |seconds: &str| vec![("retry-after", seconds.to_owned())];
+        let manners = [
+            Manner::Status(500, vec![]),
+            Manner::Status(503, limited("5")),
+            Manner::Status(429, limited("20")),
+            Manner::LosesReply,
+            Manner::ResetsBefore,
+            Manner::Shouts,
+            Manner::Html,
+        ];
+        // A page is an answer too, to whoever looks at its status only.
+        let most = if vendor == "webhook" { manners.len() - 1 } else { manners.len() };
+        let manner = state.trade.pick(&manners[..most]).clone();
+        state.census.befell(&format!("{vendor} {manner:?}"));
+        manner
     }
 
     fn strikes(&self, chance: u64, what: &str) -> bool {

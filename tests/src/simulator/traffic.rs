@@ -63,8 +63,15 @@ fn deed(dice: &mut Dice, number: i64) -> Deed {
     }
 }
 
+/// What the CRM calls somebody: its ids are numbers.
+fn number_of(who: &str) -> String {
+    let digits: String = who.chars().filter(char::is_ascii_digit).collect();
+    format!("{}{digits}", who.len())
+}
+
 pub(super) fn subject(who: &str, country: &str) -> Value {
     json!({
+        "references": [{ "system": "hubspot", "object": "contact", "id": number_of(who) }],
         "crm": "hubspot", "object": "contact", "id": who, "name": format!("Dana {who}"),
         "email": format!("{who}@{who}.example"), "company": "Acme", "country": country,
     })
@@ -113,8 +120,10 @@ fn told(dice: &mut Dice, number: i64) -> Deed {
             data["meeting_at"] = dice.between(600, 200_000).into();
         }
         "territory.changed" | "contract.signed" => {
-            data["subject"]["references"] =
-                json!([{ "system": "hubspot", "object": "deal", "id": format!("d{who}") }]);
+            let deal = format!("9{}", number_of(&who));
+            let deal = json!({ "system": "hubspot", "object": "deal", "id": deal });
+            let references = data["subject"]["references"].as_array_mut();
+            references.into_iter().for_each(|all| all.push(deal.clone()));
             data["amount"] = json!({ "minor": dice.between(1_000, 9_000), "currency": "EUR" });
         }
         "touch" => data["channel"] = (*dice.pick(&["email", "phone"])).into(),

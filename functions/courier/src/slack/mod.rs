@@ -27,6 +27,9 @@ const EVENT_TYPE: &str = "handoff_message";
 /// How many of a conversation's last messages are looked through for one of ours.
 const LOOKED_THROUGH: usize = 100;
 
+/// How much clocks may differ by, in seconds.
+const CLOCKS_DIFFER_SECONDS: i64 = 600;
+
 /// What came of a call: the answer, or what follows from there being none.
 type Called = Result<Value, Verdict>;
 
@@ -186,8 +189,7 @@ impl Courier {
             let opened = self.call(line, "conversations.open", &json!({ "users": to })).await?;
             channel = opened["channel"]["id"].as_str().unwrap_or(to).to_owned();
         }
-        // A minute for clocks that differ.
-        let oldest = (claimed.since.timestamp() - 60).to_string();
+        let oldest = (claimed.since.timestamp() - CLOCKS_DIFFER_SECONDS).to_string();
         let mut body = json!({
             "channel": channel, "oldest": oldest, "limit": LOOKED_THROUGH,
             "include_all_metadata": true,

@@ -5,7 +5,7 @@ use crate::config::Act;
 use serde_json::Value;
 
 /// Every event others can hear of on the bus.
-pub const EVENTS: [&str; 30] = [
+pub const EVENTS: [&str; 32] = [
     "handoff.opened",
     "handoff.joined",
     "handoff.assigned",
@@ -36,6 +36,8 @@ pub const EVENTS: [&str; 30] = [
     "handoff.resumed",
     "handoff.task_missed",
     "handoff.briefed",
+    "handoff.clock_moved",
+    "handoff.flagged",
 ];
 
 impl Change {
@@ -84,6 +86,8 @@ impl Change {
             Self::Resumed { .. } => "handoff.resumed",
             Self::TaskMissed { .. } => "handoff.task_missed",
             Self::Briefed { .. } => "handoff.briefed",
+            Self::ClockMoved { .. } => "handoff.clock_moved",
+            Self::Flagged { .. } => "handoff.flagged",
             Self::Updated { .. }
             | Self::SurveyWithdrawn { .. }
             | Self::MilestonesBegun { .. }
@@ -97,12 +101,10 @@ impl Change {
             | Self::Rescheduled { .. }
             | Self::OverlapEnded { .. }
             | Self::Unrouted { .. }
-            | Self::ClockMoved { .. }
             | Self::Engaged
             | Self::ClockMet { .. }
             | Self::Stepped { .. }
             | Self::StepPassed { .. }
-            | Self::Flagged { .. }
             | Self::MovedJourney { .. } => return None,
         })
     }

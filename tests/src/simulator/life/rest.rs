@@ -6,7 +6,6 @@ use audit::Audit;
 use chrono::{Days, Duration};
 use domain::{
     HandoffId, Stage,
-    delivery::{Conversation, What, wanted},
     mail::{self, When},
     notice::{Notice, notices},
 };
@@ -14,7 +13,6 @@ use local::{Sent, sample::ORGANISATION};
 use runtime::{Clock, Configs};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Delivery, DeliveryState};
 
 impl Life {
     /// The storm is over: everything must come to rest.
@@ -29,6 +27,7 @@ impl Life {
 
     /// Everything must be as it was told, be told, and be counted.
     pub(in crate::simulator) async fn is_true(&mut self) {
+        self.waits_for_the_last_try().await;
         self.is_quiet().await;
         self.is_at_rest();
         self.is_told();
@@ -144,36 +143,6 @@ impl Life {
         assert!(made_up.is_empty(), "told, and it was not so: {made_up:?}");
         let made_up: Vec<_> = mails.difference(&mailed).collect();
         assert!(made_up.is_empty(), "mailed, and it was not so: {made_up:?}");
-    }
-
-    /// Everything a commit wants said or written elsewhere came to an end, and what is kept shows at
-    /// least that commit.
-    async fn is_delivered(&self) {
-        let mut deliveries: BTreeMap<HandoffId, Vec<Delivery>> = BTreeMap::new();
-        for commit in self.watch.commits() {
-            let id = &commit.handoff;
-            if !deliveries.contains_key(id) {
-                let read = self.world.store.deliveries(id).await.expect("the table answers");
-                deliveries.insert(id.clone(), read);
-            }
-            for wanted in wanted(&commit, &self.configs[0]) {
-                let (part, kept) = (wanted.part(), wanted.is_kept());
-                let is = |one: &&Delivery| {
-                    let of = one.destination == wanted.destination && one.part == part;
-                    of && (kept || one.version == commit.version)
-                };
-                // Somebody who never had it, and a record that stood so, need nothing.
-                let needs_none =
-                    matches!(&wanted.what, What::Card(Conversation::Person(_)) | What::Record);
-                let Some(row) = deliveries[id].iter().find(is) else {
-                    assert!(needs_none, "never delivered: {id} {wanted:?}");
-                    continue;
-                };
-                assert!(row.is_over(), "still under way: {row:?}");
-                let shows = row.shows >= commit.version || row.state != DeliveryState::Sent;
-                assert!(!kept || needs_none || shows, "it shows an older state: {row:?}");
-            }
-        }
     }
 
     /// I3: whoever asked once, and was acknowledged, is one handoff.
