@@ -270,3 +270,33 @@ async fn an_incoming_webhook_is_all_it_takes_to_hear_of_a_lead() {
     let mail: Vec<String> = world.mailed().await.into_iter().map(|(subject, _)| subject).collect();
     assert!(mail.iter().any(|subject| subject == "Yours: Hot lead"), "{mail:?}");
 }
+
+/// What telling others of a hot lead's life may cost at most.
+const WRITE_UNITS_MAX: f64 = 30.0;
+
+#[tokio::test]
+async fn telling_others_of_a_life_costs_so_many_requests_and_units() {
+    let (mut world, vendors) = world().await;
+    request(&mut world, 1).await;
+    world.meters.courier.take();
+    let counts =
+        |vendors: &Vendors| ["slack", "hubspot", "webhook"].map(|vendor| vendors.count(vendor));
+    let asked = counts(&vendors);
+    let id = request(&mut world, 2).await;
+    let owner = world.handoff(&id).await.owner.unwrap();
+    for (verb, body) in [
+        ("accept", json!({})),
+        ("touch", json!({ "channel": "phone" })),
+        ("complete", json!({ "outcome": "meeting_booked" })),
+    ] {
+        world.act(owner.as_str(), &id, verb, body).await;
+    }
+    let now = counts(&vendors);
+    let each: Vec<u64> = now.iter().zip(asked).map(|(now, before)| now - before).collect();
+    // Two cards, posted once and updated three times; owner and status, task, status, task's end;
+    // the events that were asked for.
+    assert_eq!(each, [8, 4, 2], "requests to Slack, HubSpot, the webhook");
+    let used = world.meters.courier.take();
+    println!("{used:?}");
+    assert!(used.write_units <= WRITE_UNITS_MAX, "{used:?}");
+}

@@ -17,7 +17,7 @@ use chrono::{DateTime, Duration, Utc};
 use domain::{
     AttemptId,
     config::Mode,
-    delivery::{Conversation, Wanted, What, outdated},
+    delivery::{Conversation, MAIL, Wanted, What, outdated},
 };
 use std::collections::BTreeMap;
 use store::{Delivery, DeliveryState, DestinationRow, StoreError, urgency};
@@ -85,8 +85,12 @@ impl Courier {
         if let Some(known) = known {
             match known.state {
                 // What is kept and shows this much, or was silenced for it, is done.
-                _ if known.is_over() && known.kept && known.version < version => {}
-                _ if known.is_over() || known.state == DeliveryState::Waiting => {
+                _ if known.is_over() && known.kept && known.version.max(known.shows) < version => {}
+                _ if known.is_over() => return Ok(Claim::Settled),
+                DeliveryState::Waiting => {
+                    // Whoever put it there may not have come to say when it is looked at.
+                    let until = known.until.unwrap_or(now);
+                    self.store.mark_destination(&known.lane(), until).await?;
                     return Ok(Claim::Settled);
                 }
                 _ if known.until.is_some_and(|until| now < until) => return Ok(Claim::Theirs),
@@ -115,7 +119,10 @@ impl Courier {
         if let Some(until) = not_before {
             let answer = row.reason.filter(|_| !matches!(wanted.what, What::Mail(..)));
             let state = DeliveryState::Waiting;
-            let parked = Delivery { state, until: Some(until), answer, queued: true, ..fresh };
+            // A mail's day begins when it is due.
+            let since = if wanted.destination == MAIL { until } else { fresh.since };
+            let parked =
+                Delivery { state, until: Some(until), answer, queued: true, since, ..fresh };
             self.put(parked, known).await?;
             self.store.mark_destination(&lane, until).await?;
             return Ok(Claim::Settled);
@@ -270,12 +277,14 @@ impl Courier {
     /// Notes that something arrived: what went wrong before is over.
     async fn fares_well(&self, lane: &str) -> Result<(), CourierError> {
         let row = self.destination(lane).await?;
-        if row.failing == 0 && row.shut_until.is_none() && row.alerted.is_none() {
+        if row.failing == 0 && row.shut_until.is_none() {
             return Ok(());
         }
         let now = self.clock.now();
         let name = lane.to_owned();
-        self.fare(DestinationRow { name, well_since: Some(now), ..Default::default() }).await?;
+        // What was told today stays told.
+        let (well_since, alerted) = (Some(now), row.alerted);
+        self.fare(DestinationRow { name, well_since, alerted, ..Default::default() }).await?;
         // What waits need not wait its own time out.
         Ok(self.store.mark_destination(lane, now).await?)
     }
@@ -335,7 +344,7 @@ fn new(context: &Context, wanted: &Wanted, version: u64, now: DateTime<Utc>) -> 
 }
 
 /// Tells why nothing is sent at all, if nothing is.
-fn silent(context: &Context) -> Option<DeliveryState> {
+pub(crate) fn silent(context: &Context) -> Option<DeliveryState> {
     if context.handoff.mode != Mode::Live {
         return Some(DeliveryState::Observed);
     }

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     record::{Job, TaskJob, as_html, is_of, job, said, tasked, written},
     send::Line,
-    verdict::{Unit, Verdict, left_alone},
+    verdict::{Later, Verdict, left_alone},
 };
 use domain::{
     delivery::{CrmTask, TaskState},
@@ -130,10 +130,17 @@ impl Courier {
         let token = vec![("authorization", format!("Bearer {}", line.secret()))];
         let answer = self.exchange(method, address, token, body).await;
         let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
-        let after = left_alone(&answer.headers, Unit::Milliseconds, self.clock.now());
+        let after = left_alone(&answer.headers, self.clock.now());
         match answer.status.as_u16() {
             200..=299 => answer.json().map_err(|error| Verdict::of_silence(&error)),
-            400 | 409 => Err(Verdict::never(format!(
+            // A record that is locked for a moment, and an account that is moved.
+            423 | 477 => Err(Verdict::Later(Later {
+                why: format!("HubSpot cannot write now ({}).", answer.status.as_u16()),
+                after,
+                of_all: answer.status.as_u16() == 477,
+                ..Later::default()
+            })),
+            400 | 409 => Err(Verdict::refused(format!(
                 "HubSpot refused what was written ({}{}): look at the statuses and ids in the \
                  configuration.",
                 answer.status.as_u16(),

@@ -3,6 +3,7 @@
 use crate::{
     Courier, CourierError,
     context::Context,
+    deliver::silent,
     verdict::{Later, Verdict},
 };
 use domain::{
@@ -36,7 +37,10 @@ impl Courier {
             let stale = stale.and_then(|commit| outdated(wanted, commit, &context.handoff, now));
             match stale {
                 Some(why) => self.unneeded(claimed, why).await?,
-                None if context.muted => self.unneeded(claimed, "everything is silenced").await?,
+                None if silent(context).is_some() => {
+                    let state = silent(context).unwrap_or_default();
+                    self.silenced(claimed, state).await?;
+                }
                 None => {
                     sent.push((claimed, context));
                     notices.push((**notice).clone());

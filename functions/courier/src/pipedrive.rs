@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     record::{Job, TaskJob, as_html, is_of, job, said, tasked, written},
     send::Line,
-    verdict::{Unit, Verdict, left_alone},
+    verdict::{Verdict, left_alone},
 };
 use chrono::Duration;
 use domain::{
@@ -125,7 +125,7 @@ impl Courier {
         let reset = answer.headers.get("x-ratelimit-reset").and_then(|it| it.to_str().ok());
         let reset = reset.and_then(|text| text.trim().parse().ok()).map(Duration::seconds);
         let reset = reset.map(|reset| reset.clamp(Duration::seconds(1), Duration::hours(1)));
-        let after = left_alone(&answer.headers, Unit::Seconds, self.clock.now()).or(reset);
+        let after = left_alone(&answer.headers, self.clock.now()).or(reset);
         match answer.status.as_u16() {
             200..=299 => {
                 let said = answer.json().map_err(|error| Verdict::of_silence(&error))?;
@@ -134,7 +134,7 @@ impl Courier {
                     _ => Err(Verdict::never("Pipedrive refused what was written.")),
                 }
             }
-            400 => Err(Verdict::never(
+            400 => Err(Verdict::refused(
                 "Pipedrive refused what was written (400): look at the ids in the configuration.",
             )),
             _ => Err(Verdict::of_status(answer.status, after)),

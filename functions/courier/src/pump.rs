@@ -4,11 +4,11 @@
 //! put off by its own failures, so one that cannot arrive keeps the others from nothing; and what
 //! fails for a reason of the destination ends the round.
 
-use crate::{Courier, CourierError, context::Context, verdict::Verdict};
+use crate::{Courier, CourierError, context::Context, deliver::silent, verdict::Verdict};
 use chrono::{DateTime, Duration, Utc};
 use domain::{
     PersonId,
-    delivery::{Conversation, MAIL, Wanted, What, wanted},
+    delivery::{Conversation, MAIL, Wanted, What, mails, wanted},
 };
 use std::collections::BTreeMap;
 use store::{Delivery, DeliveryState, StoreError};
@@ -30,7 +30,7 @@ impl Courier {
             let row = self.destination(lane).await?;
             let now = self.clock.now();
             if let Some(shut) = row.shut_until.filter(|shut| now < *shut) {
-                return Ok(self.store.rest_destination(&row, Some(shut)).await?);
+                return Ok(self.store.rest_destination(&row, Some(shut), now).await?);
             }
             let waiting = self.store.waiting(lane, PAGE).await?;
             let ripe = |one: &&Delivery| {
@@ -44,7 +44,7 @@ impl Courier {
                 let next = waiting.iter().filter_map(|one| one.until).min();
                 let next = next.map(|next| next.max(now + Duration::seconds(1)));
                 let left = (!ripe_now.is_empty()).then(|| now + Duration::seconds(REST_SECONDS));
-                return Ok(self.store.rest_destination(&row, left.or(next)).await?);
+                return Ok(self.store.rest_destination(&row, left.or(next), now).await?);
             }
             match lane.strip_prefix(MAIL).and_then(|rest| rest.strip_prefix('#')) {
                 Some(person) => self.bundle(&PersonId::from(person), &ripe_now).await?,
@@ -85,11 +85,8 @@ impl Courier {
             self.put(gone, Some(&claimed)).await?;
             return Ok(());
         };
-        if context.muted {
-            let (state, at) = (DeliveryState::Muted, self.clock.now());
-            let muted = Delivery { state, until: None, at, ..claimed.clone() };
-            self.put(muted, Some(&claimed)).await?;
-            return Ok(());
+        if let Some(state) = silent(&context) {
+            return self.silenced(&claimed, state).await;
         }
         self.carry(&context, &wanted, claimed).await
     }
@@ -106,9 +103,13 @@ impl Courier {
             return Ok(Some((context, wanted)));
         }
         let commit = self.store.commit_at(&row.handoff, row.version).await?;
-        let mut all = wanted(&commit, &active.config).into_iter();
+        let all = match row.destination.as_str() {
+            // Whatever pace somebody chose meanwhile: this one waits here.
+            MAIL => mails(&commit, &active.config),
+            _ => wanted(&commit, &active.config),
+        };
         let is = |one: &Wanted| one.destination == row.destination && one.part() == row.part;
-        let Some(wanted) = all.find(is) else { return Ok(None) };
+        let Some(wanted) = all.into_iter().find(is) else { return Ok(None) };
         let context = self.context(&row.handoff, Some(commit), active).await?;
         Ok(Some((context, wanted)))
     }
@@ -133,6 +134,17 @@ impl Courier {
             }
         }
         self.mail_bundle(person, &claims, letters, &contexts).await
+    }
+
+    /// Settles something that nobody is to be sent now.
+    pub(crate) async fn silenced(
+        &self,
+        claimed: &Delivery,
+        state: DeliveryState,
+    ) -> Result<(), CourierError> {
+        let at = self.clock.now();
+        let silent = Delivery { state, until: None, at, ..claimed.clone() };
+        self.put(silent, Some(claimed)).await.map(|_| ())
     }
 
     /// Settles a mail that need not be sent.

@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     record::{Job, TaskJob, job, said, tasked, written},
     send::{Line, encoded},
-    verdict::{Later, Unit, Verdict, left_alone},
+    verdict::{Later, Verdict, left_alone},
 };
 use bytes::Bytes;
 use domain::{
@@ -135,7 +135,7 @@ impl Courier {
             let headers = vec![("authorization", format!("Bearer {session}"))];
             let answer = self.exchange(method.clone(), address.clone(), headers, body).await;
             let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
-            let after = left_alone(&answer.headers, Unit::Seconds, self.clock.now());
+            let after = left_alone(&answer.headers, self.clock.now());
             match answer.status.as_u16() {
                 200..=299 => return answer.json().map_err(|error| Verdict::of_silence(&error)),
                 401 => {
@@ -154,7 +154,7 @@ impl Courier {
                     }));
                 }
                 400 => {
-                    return Err(Verdict::never(format!(
+                    return Err(Verdict::refused(format!(
                         "Salesforce refused what was written ({}).",
                         code(&answer.body)
                     )));
@@ -184,7 +184,7 @@ impl Courier {
             Verdict::Later(later) => Verdict::Later(Later { unsure: false, ..later }),
             other => other,
         })?;
-        let after = left_alone(&answer.headers, Unit::Seconds, self.clock.now());
+        let after = left_alone(&answer.headers, self.clock.now());
         match answer.status.as_u16() {
             200 => {
                 let said = answer.json().map_err(|error| Verdict::of_silence(&error))?;
@@ -332,7 +332,7 @@ fn refused(results: &[Value], asked: usize) -> Option<Verdict> {
             must_act: true,
             known: BTreeMap::new(),
         },
-        other => Verdict::never(format!("Salesforce refused what was written ({other}).")),
+        other => Verdict::refused(format!("Salesforce refused what was written ({other}).")),
     })
 }
 

@@ -98,6 +98,8 @@ impl Courier {
         let what = format!("destination `{name}`");
         let wanted = WantedSecret { what, name: &destination.secret, sample };
         let secrets = self.secrets.named(&wanted, self.clock.now()).await?;
+        // Whoever pastes a secret pastes a line's end with it.
+        let secrets: Vec<String> = secrets.iter().map(|one| one.trim().to_owned()).collect();
         let vendor = match destination.kind {
             DestinationKind::Slack => "https://slack.com/api",
             DestinationKind::Hubspot => "https://api.hubapi.com",

@@ -61,6 +61,11 @@ impl Verdict {
         Self::Never { why: why.into(), must_act: false, known: BTreeMap::new() }
     }
 
+    /// It will not arrive before somebody mends what is written.
+    pub(crate) fn refused(why: impl Into<String>) -> Self {
+        Self::Never { why: why.into(), must_act: true, known: BTreeMap::new() }
+    }
+
     /// Nothing arrives there before somebody does something.
     pub(crate) fn must_act(why: impl Into<String>) -> Self {
         let after = Some(Duration::minutes(5));
@@ -86,7 +91,7 @@ impl Verdict {
     /// Reads what it means that there is no answer.
     pub(crate) fn of_silence(error: &OutsideError) -> Self {
         match error {
-            OutsideError::Unaskable(why) => Self::never(format!(
+            OutsideError::Unaskable(why) => Self::must_act(format!(
                 "It cannot be sent ({why}): look at the destination's address and secret."
             )),
             // The request may have been carried out.
@@ -140,23 +145,13 @@ impl Verdict {
     }
 }
 
-/// In what a vendor counts how long it wants to be left alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// As RFC 9110 says it: seconds, or a date.
-    Seconds,
-    /// Thousandths of them.
-    Milliseconds,
-}
-
 /// Reads how long a vendor asks to be left alone; at least a second, at most an hour.
-pub(crate) fn left_alone(headers: &HeaderMap, unit: Unit, now: DateTime<Utc>) -> Option<Duration> {
+pub(crate) fn left_alone(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let said = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = match (said.parse::<f64>(), unit) {
-        (Ok(number), _) if !number.is_finite() || number < 0.0 => return None,
-        (Ok(number), Unit::Seconds) => thousandths(number * 1_000.0),
-        (Ok(number), Unit::Milliseconds) => thousandths(number),
-        (Err(_), _) => DateTime::parse_from_rfc2822(said).ok()?.to_utc() - now,
+    let asked = match said.parse::<f64>() {
+        Ok(number) if !number.is_finite() || number < 0.0 => return None,
+        Ok(number) => thousandths(number * 1_000.0),
+        Err(_) => DateTime::parse_from_rfc2822(said).ok()?.to_utc() - now,
     };
     Some(asked.clamp(Duration::seconds(1), LEFT_ALONE_MAX))
 }
@@ -173,25 +168,23 @@ mod tests {
     use http::HeaderValue;
 
     #[track_caller]
-    fn check(said: &'static str, unit: Unit, seconds: Option<i64>) {
+    fn check(said: &'static str, seconds: Option<i64>) {
         let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(said))]);
         let now = "2026-01-05T10:00:00Z".parse().unwrap();
-        let asked = left_alone(&headers, unit, now).map(|asked| asked.num_seconds());
+        let asked = left_alone(&headers, now).map(|asked| asked.num_seconds());
         assert_eq!(asked, seconds, "{said}");
     }
 
     #[test]
     fn how_long_to_leave_somebody_alone_is_read_as_they_mean_it() {
-        check("30", Unit::Seconds, Some(30));
-        check("1.2", Unit::Seconds, Some(1));
-        check("30000", Unit::Milliseconds, Some(30));
-        check("0", Unit::Seconds, Some(1));
-        check("5", Unit::Milliseconds, Some(1));
-        check("999999999999999999999", Unit::Seconds, Some(3_600));
-        check("Mon, 05 Jan 2026 10:02:00 GMT", Unit::Seconds, Some(120));
-        check("Mon, 05 Jan 2026 09:00:00 GMT", Unit::Seconds, Some(1));
+        check("30", Some(30));
+        check("1.2", Some(1));
+        check("0", Some(1));
+        check("999999999999999999999", Some(3_600));
+        check("Mon, 05 Jan 2026 10:02:00 GMT", Some(120));
+        check("Mon, 05 Jan 2026 09:00:00 GMT", Some(1));
         for wrong in ["-3", "soon", "nan", "inf", ""] {
-            check(wrong, Unit::Seconds, None);
+            check(wrong, None);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     Courier,
     context::Context,
     send::Line,
-    verdict::{Later, Unit, Verdict, left_alone},
+    verdict::{Later, Verdict, left_alone},
 };
 use base64::{
     Engine, alphabet,
@@ -64,7 +64,7 @@ impl Courier {
             Ok(answer) => answer,
             Err(error) => return Verdict::of_silence(&error),
         };
-        let after = left_alone(&answer.headers, Unit::Seconds, now);
+        let after = left_alone(&answer.headers, now);
         match answer.status.as_u16() {
             200..=299 => Verdict::arrived(format!("It took it ({}).", answer.status.as_u16())),
             410 => Verdict::Never {

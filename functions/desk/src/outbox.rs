@@ -82,7 +82,9 @@ impl Desk {
         let now = self.clock.now();
         let mut sent = 0;
         for delivery in self.store.undelivered(destination, REDRIVEN_MAX).await? {
-            if one.is_some_and(|one| one != delivery.name()) {
+            // What is only observed is not for sending.
+            let asked = one.is_none_or(|one| one == delivery.name());
+            if !asked || delivery.state == DeliveryState::Observed {
                 continue;
             }
             let attempt = AttemptId(self.ids.ulid(now));

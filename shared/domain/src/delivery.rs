@@ -159,7 +159,7 @@ pub fn wanted(commit: &Commit, config: &Config) -> Vec<Wanted> {
         }
         let what = match destination.kind {
             DestinationKind::Slack => by_bot(name, destination, commit, &notices, config),
-            DestinationKind::SlackWebhook => by_webhook(name, commit, &notices),
+            DestinationKind::SlackWebhook => by_webhook(name, &notices),
             DestinationKind::Webhook => events(destination, commit),
             DestinationKind::Hubspot | DestinationKind::Salesforce | DestinationKind::Pipedrive => {
                 let writes = !destination.writes(&commit.about.kind).is_empty();
@@ -231,8 +231,7 @@ fn by_bot(
 }
 
 /// An incoming webhook has one channel: it hears what concerns everybody there.
-fn by_webhook(name: &str, commit: &Commit, notices: &[Notice]) -> Vec<What> {
-    let _ = commit;
+fn by_webhook(name: &str, notices: &[Notice]) -> Vec<What> {
     let here = Conversation::Channel(name.to_owned());
     let heard = |notice: &&Notice| concerns_the_team(notice) || notice.kind == "assigned";
     let heard = notices.iter().filter(heard);
@@ -249,13 +248,30 @@ fn events(destination: &Destination, commit: &Commit) -> Vec<What> {
 /// Lists the mails that are not sent at once: those are sent by whoever reads the commit first. Of a
 /// type that is only observed all are listed.
 fn by_mail(commit: &Commit, notices: &[Notice], config: &Config) -> Vec<Wanted> {
+    let later = |at| at != When::Now || commit.about.mode == Mode::Observe;
+    mailed(commit, notices, config, later)
+}
+
+/// Lists the mails of a commit, those that would be sent at once among them.
+pub fn mails(commit: &Commit, config: &Config) -> Vec<Wanted> {
+    mailed(commit, &would_be(commit, config), config, |_| true)
+}
+
+fn mailed(
+    commit: &Commit,
+    notices: &[Notice],
+    config: &Config,
+    takes: impl Fn(When) -> bool,
+) -> Vec<Wanted> {
     let mut all = Vec::new();
     for notice in notices {
         for person in &notice.to {
-            let at = match mail::when(config, person, notice, &commit.about.kind, commit.at) {
+            let when = mail::when(config, person, notice, &commit.about.kind, commit.at);
+            let at = match when {
+                _ if !takes(when) => continue,
                 When::At(at) => at,
-                When::Now if commit.about.mode == Mode::Observe => commit.at,
-                When::Now | When::Never => continue,
+                When::Now => commit.at,
+                When::Never => continue,
             };
             let what = What::Mail(person.clone(), at, Box::new(notice.clone()));
             all.push(Wanted { destination: MAIL.to_owned(), what });

@@ -290,6 +290,8 @@ impl Store {
             attempt,
             ..delivery.clone()
         };
+        // Before it as well: what is put down and never marked lies there for good.
+        self.mark_destination(&delivery.lane(), now).await?;
         self.put_delivery(&again, Some(delivery)).await?;
         self.mark_destination(&delivery.lane(), now).await
     }

@@ -10,9 +10,12 @@ use crate::{
     keys::{self, DUE_SHARDS},
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// How long what was put down may be missing from the index, in seconds: usually it is none.
+const LISTED_SECONDS: i64 = 60;
 
 /// How a destination fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +55,9 @@ pub struct DestinationRow {
     /// How often something was put down for it.
     #[serde(default)]
     pub marks: u64,
+    /// How often that was when it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<u64>,
 }
 
 /// What silences the whole organisation outside.
@@ -149,17 +155,24 @@ impl Store {
         &self,
         row: &DestinationRow,
         next: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let (lane, unmarked) = (row.name.as_str(), Some("marks = :marks"));
         let mut values = vec![(":marks", number(row.marks)), (":name", text(lane))];
+        // What was marked just now may not be listed yet.
+        let soon = now + Duration::seconds(LISTED_SECONDS);
+        let next = match row.looked == Some(row.marks) {
+            true => next,
+            false => Some(next.map_or(soon, |next| next.min(soon))),
+        };
         let set = match next {
             Some(next) => {
                 values.push((":at", number(next.timestamp_millis())));
                 let shard = keys::shard(lane, DUE_SHARDS);
                 values.push((":shard", text(shard.to_string())));
-                "SET due_at = :at, due_shard = :shard, #name = :name"
+                "SET due_at = :at, due_shard = :shard, looked = :marks, #name = :name"
             }
-            None => "SET #name = :name REMOVE due_at, due_shard",
+            None => "SET #name = :name, looked = :marks REMOVE due_at, due_shard",
         };
         match self.update_destination(lane, set, unmarked, values).await {
             Err(StoreError::Conflict) => Ok(()),

@@ -11,7 +11,7 @@ use crate::{
     Courier,
     context::Context,
     send::{Line, encoded},
-    verdict::{Later, Unit, Verdict, left_alone},
+    verdict::{Later, Verdict, left_alone},
 };
 use card::Message;
 use domain::{delivery::Conversation, notice::Notice};
@@ -43,11 +43,12 @@ impl Courier {
         claimed: &Delivery,
     ) -> Verdict {
         let is_shown = claimed.known.contains_key("ts");
-        if let Conversation::Person(person) = conversation
-            && context.handoff.owner.as_ref() != Some(person)
-            && !is_shown
-            && !claimed.unsure
-        {
+        let owner = context.handoff.owner.as_ref();
+        let is_theirs = match conversation {
+            Conversation::Person(person) => owner == Some(person),
+            Conversation::Channel(_) => true,
+        };
+        if !is_theirs && !is_shown && !claimed.unsure {
             // It was never theirs to see.
             return Verdict::Nothing;
         }
@@ -56,20 +57,34 @@ impl Courier {
             Err(verdict) => return verdict,
         };
         let message = card::card(context, conversation);
-        let place = claimed.known.get("channel").zip(claimed.known.get("ts"));
-        if let Some((channel, ts)) = place {
+        let identity = format!("{}:{}", context.handoff.id, claimed.part);
+        let mut place = claimed.known.clone();
+        if !is_shown && claimed.unsure {
+            match self.find(line, (&to, None), &identity, claimed).await {
+                Ok(found) => place.extend(found.unwrap_or_default()),
+                // Nobody may look.
+                Err(Verdict::Later(Later { must_act: true, .. })) => {}
+                Err(verdict) => return verdict,
+            }
+        }
+        if let Some((channel, ts)) = place.get("channel").zip(place.get("ts")) {
             let mut body = written(&message);
             body["channel"] = channel.as_str().into();
             body["ts"] = ts.as_str().into();
             match self.call(line, "chat.update", &body).await {
-                Ok(_) => return Verdict::arrived("The card is up to date."),
+                Ok(_) => {
+                    let answer = "The card is up to date.".to_owned();
+                    return Verdict::Arrived { answer, known: place };
+                }
                 Err(Verdict::Never { why, .. }) if is_gone(&why) => {}
-                Err(verdict) => return verdict,
+                Err(verdict) => return verdict.knowing(place),
             }
         }
-        let identity = format!("{}:{}", context.handoff.id, claimed.part);
-        let known = claimed.unsure.then_some(claimed);
-        self.post(line, (&to, None), &message, (&identity, known)).await
+        match is_theirs {
+            true => self.post(line, (&to, None), &message, (&identity, None)).await,
+            // Whoever had it is not shown it anew.
+            false => Verdict::Nothing,
+        }
     }
 
     /// Says a notice, beneath the handoff's card where there is one.
@@ -117,7 +132,7 @@ impl Courier {
             Ok(answer) => answer,
             Err(error) => return Verdict::of_silence(&error),
         };
-        let after = left_alone(&answer.headers, Unit::Seconds, self.clock.now());
+        let after = left_alone(&answer.headers, self.clock.now());
         let said = String::from_utf8_lossy(&answer.body);
         match (answer.status.as_u16(), said.trim()) {
             (200, "ok") => Verdict::arrived("Said in the channel."),
@@ -145,7 +160,12 @@ impl Courier {
         (identity, unsure): (&str, Option<&Delivery>),
     ) -> Verdict {
         if let Some(claimed) = unsure {
-            match self.find(line, (to, thread.as_deref()), identity, claimed).await {
+            // There may have been no card to stand beneath when it was said.
+            let mut found = self.find(line, (to, None), identity, claimed).await;
+            if let (Ok(None), Some(thread)) = (&found, &thread) {
+                found = self.find(line, (to, Some(thread)), identity, claimed).await;
+            }
+            match found {
                 Ok(Some(known)) => {
                     let answer = "It had arrived, and its answer was lost.".to_owned();
                     return Verdict::Arrived { answer, known };
@@ -239,7 +259,7 @@ impl Courier {
 
     fn read(&self, answer: Result<Answer, OutsideError>) -> Called {
         let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
-        let after = left_alone(&answer.headers, Unit::Seconds, self.clock.now());
+        let after = left_alone(&answer.headers, self.clock.now());
         if answer.status.as_u16() != 200 {
             return Err(Verdict::of_status(answer.status, after));
         }

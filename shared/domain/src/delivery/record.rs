@@ -111,7 +111,8 @@ pub fn object(
     use ObjectKind::{Account, Contact, Deal, Lead};
     let claim = config.lanes.get(&handoff.lane).map_or(ClaimBy::Journey, |lane| lane.claim);
     let order = match claim {
-        ClaimBy::Journey => [Lead, Contact, Deal, Account],
+        // A lead that was converted is a contact, and its own record can be written no more.
+        ClaimBy::Journey => [Contact, Lead, Deal, Account],
         ClaimBy::Deal => [Deal, Account, Contact, Lead],
         ClaimBy::Account => [Account, Deal, Contact, Lead],
     };

@@ -73,6 +73,7 @@ fn listed(notices: &[Notice]) -> String {
         for (label, value) in &notice.facts {
             lines.extend(fold(value, &format!("{label:<7}")));
         }
+        lines.extend(notice.attached.iter().cloned());
         lines.push(String::new());
     }
     let rest: Vec<_> = notices.iter().skip(WHOLE_MAX).collect();
