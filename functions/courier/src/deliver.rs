@@ -9,7 +9,6 @@ use crate::{
     Courier, CourierError,
     alert::Alert,
     context::Context,
-    patience,
     record::job,
     verdict::{Later, Verdict},
 };
@@ -17,7 +16,7 @@ use chrono::{DateTime, Duration, Utc};
 use domain::{
     AttemptId,
     config::Mode,
-    delivery::{Conversation, MAIL, Wanted, What, outdated},
+    delivery::{Conversation, MAIL, Wanted, What, outdated, patience},
 };
 use std::collections::BTreeMap;
 use store::{Delivery, DeliveryState, DestinationRow, StoreError, urgency};
@@ -249,6 +248,7 @@ impl Courier {
         let failing = row.failing + u32::from(later.of_all);
         let asked = later.after.filter(|_| later.of_all);
         let shut_until = patience::alone(failing, asked, now).filter(|_| later.of_all);
+        let shut_until = shut_until.or(row.shut_until);
         let reason = Some(later.why.clone());
         self.fare(DestinationRow { failing, shut_until, reason, ..row }).await?;
         match (later.must_act, again) {
@@ -277,16 +277,22 @@ impl Courier {
     /// Notes that something arrived: what went wrong before is over.
     async fn fares_well(&self, lane: &str) -> Result<(), CourierError> {
         let row = self.destination(lane).await?;
-        if row.failing == 0 && row.shut_until.is_none() {
+        let now = self.clock.now();
+        // Nothing is begun while it is left alone: this was under way before somebody was asked to.
+        let is_shut = row.shut_until.is_some_and(|until| now < until);
+        if is_shut || (row.failing == 0 && row.shut_until.is_none()) {
             return Ok(());
         }
-        let now = self.clock.now();
-        let name = lane.to_owned();
+        let was_shut = row.shut_until.is_some();
+        let well_since = if was_shut { Some(now) } else { row.well_since };
         // What was told today stays told.
-        let (well_since, alerted) = (Some(now), row.alerted);
+        let (name, alerted) = (lane.to_owned(), row.alerted);
         self.fare(DestinationRow { name, well_since, alerted, ..Default::default() }).await?;
-        // What waits need not wait its own time out.
-        Ok(self.store.mark_destination(lane, now).await?)
+        match was_shut {
+            // What waits need not wait its own time out.
+            true => Ok(self.store.mark_destination(lane, now).await?),
+            false => Ok(()),
+        }
     }
 
     pub(crate) async fn fare(&self, row: DestinationRow) -> Result<(), CourierError> {

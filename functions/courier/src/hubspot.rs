@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     record::{Job, TaskJob, as_html, is_of, job, said, tasked, written},
     send::Line,
-    verdict::{Later, Verdict, left_alone},
+    verdict::{Later, Verdict},
 };
 use domain::{
     delivery::{CrmTask, TaskState},
@@ -128,9 +128,7 @@ impl Courier {
         body: Option<&Value>,
     ) -> Result<Value, Verdict> {
         let token = vec![("authorization", format!("Bearer {}", line.secret()))];
-        let answer = self.exchange(method, address, token, body).await;
-        let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
-        let after = left_alone(&answer.headers, self.clock.now());
+        let (answer, after) = self.answered(method, address, token, body).await?;
         match answer.status.as_u16() {
             200..=299 => answer.json().map_err(|error| Verdict::of_silence(&error)),
             // A record that is locked for a moment, and an account that is moved.

@@ -12,7 +12,6 @@ mod context;
 mod deliver;
 mod hubspot;
 mod mail;
-mod patience;
 mod pipedrive;
 mod pump;
 mod record;
@@ -21,8 +20,6 @@ mod send;
 mod slack;
 mod verdict;
 mod webhook;
-
-pub use patience::GIVEN_UP_AFTER_HOURS;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{HandoffId, delivery::wanted};
@@ -62,6 +59,17 @@ pub enum CourierError {
     /// Another courier is at it.
     #[error("another courier is at {0}")]
     Busy(String),
+}
+
+impl CourierError {
+    /// Tells whether it may be otherwise in a moment.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Config(ConfigError::Store(error)) => error.is_passing(),
+            Self::Busy(_) => true,
+            Self::Config(_) | Self::Unreadable(_) => false,
+        }
+    }
 }
 
 /// A bus event as the queue carries it.

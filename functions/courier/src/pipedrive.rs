@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     record::{Job, TaskJob, as_html, is_of, job, said, tasked, written},
     send::Line,
-    verdict::{Verdict, left_alone},
+    verdict::Verdict,
 };
 use chrono::Duration;
 use domain::{
@@ -120,12 +120,11 @@ impl Courier {
         body: Option<&Value>,
     ) -> Result<Value, Verdict> {
         let token = vec![("x-api-token", line.secret().to_owned())];
-        let answer = self.exchange(method, address, token, body).await;
-        let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
+        let (answer, after) = self.answered(method, address, token, body).await?;
         let reset = answer.headers.get("x-ratelimit-reset").and_then(|it| it.to_str().ok());
         let reset = reset.and_then(|text| text.trim().parse().ok()).map(Duration::seconds);
         let reset = reset.map(|reset| reset.clamp(Duration::seconds(1), Duration::hours(1)));
-        let after = left_alone(&answer.headers, self.clock.now()).or(reset);
+        let after = after.or(reset);
         match answer.status.as_u16() {
             200..=299 => {
                 let said = answer.json().map_err(|error| Verdict::of_silence(&error))?;

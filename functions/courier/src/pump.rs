@@ -8,10 +8,10 @@ use crate::{Courier, CourierError, context::Context, deliver::silent, verdict::V
 use chrono::{DateTime, Duration, Utc};
 use domain::{
     PersonId,
-    delivery::{Conversation, MAIL, Wanted, What, mails, wanted},
+    delivery::{Conversation, MAIL, Wanted, What, mails, patience, wanted},
 };
 use std::collections::BTreeMap;
-use store::{Delivery, DeliveryState, StoreError};
+use store::{Delivery, DeliveryState, DestinationRow, StoreError};
 
 /// How long one round works, in seconds: less than the function may take.
 const ROUND_SECONDS: i64 = 20;
@@ -21,6 +21,14 @@ const PAGE: i32 = 100;
 
 /// How soon what is left is looked at again, in seconds.
 const REST_SECONDS: i64 = 5;
+
+/// What waits for a destination.
+struct Waiting {
+    /// Whose time has come, most urgent first.
+    ripe: Vec<Delivery>,
+    /// When the next one's comes, of those that were looked at.
+    next: Option<DateTime<Utc>>,
+}
 
 impl Courier {
     /// Takes up what waits for a destination.
@@ -32,24 +40,42 @@ impl Courier {
             if let Some(shut) = row.shut_until.filter(|shut| now < *shut) {
                 return Ok(self.store.rest_destination(&row, Some(shut), now).await?);
             }
-            let waiting = self.store.waiting(lane, PAGE).await?;
-            let ripe = |one: &&Delivery| {
-                let failed = one.tries > 0 || one.destination != MAIL;
-                let failed = failed && one.state == DeliveryState::Waiting;
-                let recovered = row.well_since.is_some_and(|well| failed && one.at < well);
-                recovered || one.until.is_none_or(|until| until <= now)
-            };
-            let ripe_now: Vec<&Delivery> = waiting.iter().filter(ripe).collect();
-            if ripe_now.is_empty() || now >= until {
-                let next = waiting.iter().filter_map(|one| one.until).min();
+            let Waiting { ripe, next } = self.look(lane, &row, now).await?;
+            if ripe.is_empty() || now >= until {
                 let next = next.map(|next| next.max(now + Duration::seconds(1)));
-                let left = (!ripe_now.is_empty()).then(|| now + Duration::seconds(REST_SECONDS));
+                let left = (!ripe.is_empty()).then(|| now + Duration::seconds(REST_SECONDS));
                 return Ok(self.store.rest_destination(&row, left.or(next), now).await?);
             }
             match lane.strip_prefix(MAIL).and_then(|rest| rest.strip_prefix('#')) {
-                Some(person) => self.bundle(&PersonId::from(person), &ripe_now).await?,
-                None => self.round(lane, &ripe_now, until).await?,
+                Some(person) => self.bundle(&PersonId::from(person), &ripe).await?,
+                None => self.round(lane, &ripe, until).await?,
             }
+        }
+    }
+
+    /// Finds the most urgent whose time has come, however many stand before them, and otherwise when
+    /// the next one's comes.
+    async fn look(
+        &self,
+        lane: &str,
+        row: &DestinationRow,
+        now: DateTime<Utc>,
+    ) -> Result<Waiting, CourierError> {
+        let is_ripe = |one: &Delivery| {
+            let failed = one.tries > 0 || one.destination != MAIL;
+            let failed = failed && one.state == DeliveryState::Waiting;
+            let recovered = row.well_since.is_some_and(|well| failed && one.at < well);
+            recovered || one.until.is_none_or(|until| until <= now)
+        };
+        let (mut next, mut place) = (None, None);
+        loop {
+            let (page, rest) = self.store.waiting_after(lane, PAGE, place).await?;
+            next = page.iter().filter_map(|one| one.until).chain(next).min();
+            let ripe: Vec<Delivery> = page.into_iter().filter(is_ripe).collect();
+            if !ripe.is_empty() || rest.is_none() {
+                return Ok(Waiting { ripe, next });
+            }
+            place = rest;
         }
     }
 
@@ -57,7 +83,7 @@ impl Courier {
     async fn round(
         &self,
         lane: &str,
-        ripe: &[&Delivery],
+        ripe: &[Delivery],
         until: DateTime<Utc>,
     ) -> Result<(), CourierError> {
         for waiting in ripe {
@@ -78,7 +104,8 @@ impl Courier {
     /// Tries one again, as things stand now.
     async fn again(&self, waiting: &Delivery) -> Result<(), CourierError> {
         let claimed = self.take_up(waiting).await?;
-        let Some((context, wanted)) = self.found(waiting).await? else {
+        let Some(found) = self.found_or_put_off(&claimed).await? else { return Ok(()) };
+        let Some((context, wanted)) = found else {
             let answer = Some("Not sent: the configuration asks for it no longer.".to_owned());
             let (state, at) = (DeliveryState::Outdated, self.clock.now());
             let gone = Delivery { state, answer, until: None, at, ..claimed.clone() };
@@ -89,6 +116,27 @@ impl Courier {
             return self.silenced(&claimed, state).await;
         }
         self.carry(&context, &wanted, claimed).await
+    }
+
+    /// Finds what a row stands for; where that cannot be read it is put off as what fails is, so that
+    /// it stands in nobody's way.
+    async fn found_or_put_off(
+        &self,
+        claimed: &Delivery,
+    ) -> Result<Option<Option<(Context, Wanted)>>, CourierError> {
+        let error = match self.found(claimed).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => error,
+        };
+        tracing::error!(%error, delivery = claimed.name(), "a delivery cannot be read");
+        let now = self.clock.now();
+        let until = patience::again(claimed.tries, claimed.since, None, now);
+        let state = until.map_or(DeliveryState::Failed, |_| DeliveryState::Waiting);
+        let answer = Some(format!("It cannot be read: {error}."));
+        let put_off = Delivery { state, until, answer, at: now, ..claimed.clone() };
+        self.put(put_off, Some(claimed)).await?;
+        Ok(None)
     }
 
     /// Finds what a row stands for, as the configuration in force has it.
@@ -115,7 +163,7 @@ impl Courier {
     }
 
     /// Sends somebody everything that is due for them as one mail.
-    async fn bundle(&self, person: &PersonId, ripe: &[&Delivery]) -> Result<(), CourierError> {
+    async fn bundle(&self, person: &PersonId, ripe: &[Delivery]) -> Result<(), CourierError> {
         let mut claims = Vec::new();
         for waiting in ripe {
             match self.take_up(waiting).await {
@@ -124,16 +172,18 @@ impl Courier {
                 Err(error) => return Err(error),
             }
         }
-        let mut letters = Vec::new();
-        let mut contexts = BTreeMap::new();
-        for (index, claimed) in claims.iter().enumerate() {
-            let Some((context, wanted)) = self.found(claimed).await? else { continue };
+        let (mut read, mut letters, mut contexts) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for claimed in claims {
+            let Some(found) = self.found_or_put_off(&claimed).await? else { continue };
+            let index = read.len();
+            read.push(claimed);
+            let Some((context, wanted)) = found else { continue };
             contexts.insert(index, context);
             if let What::Mail(_, _, notice) = wanted.what.clone() {
                 letters.push((index, wanted, notice));
             }
         }
-        self.mail_bundle(person, &claims, letters, &contexts).await
+        self.mail_bundle(person, &read, letters, &contexts).await
     }
 
     /// Settles something that nobody is to be sent now.

@@ -133,9 +133,8 @@ impl Courier {
                 None => self.sign_in(line).await?,
             };
             let headers = vec![("authorization", format!("Bearer {session}"))];
-            let answer = self.exchange(method.clone(), address.clone(), headers, body).await;
-            let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
-            let after = left_alone(&answer.headers, self.clock.now());
+            let asked = self.answered(method.clone(), address.clone(), headers, body);
+            let (answer, after) = asked.await?;
             match answer.status.as_u16() {
                 200..=299 => return answer.json().map_err(|error| Verdict::of_silence(&error)),
                 401 => {

@@ -1,6 +1,10 @@
 //! One try: what is wanted, as the destination's kind says it.
 
-use crate::{Courier, context::Context, verdict::Verdict};
+use crate::{
+    Courier,
+    context::Context,
+    verdict::{Verdict, left_alone},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use domain::{
@@ -124,6 +128,20 @@ impl Courier {
             ("application/json; charset=utf-8", Bytes::from(body.to_string().into_bytes()))
         });
         self.ask(Ask { method, address, headers, body }).await
+    }
+
+    /// The same, with what follows from silence, and for how long it asks to be left alone.
+    pub(crate) async fn answered(
+        &self,
+        method: Method,
+        address: String,
+        headers: Vec<(&'static str, String)>,
+        body: Option<&Value>,
+    ) -> Result<(Answer, Option<chrono::Duration>), Verdict> {
+        let answer = self.exchange(method, address, headers, body).await;
+        let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
+        let after = left_alone(&answer.headers, self.clock.now());
+        Ok((answer, after))
     }
 
     /// Sends a request and reads what comes back. No clock knows of this work, so it is announced.

@@ -6,6 +6,7 @@
 //! must stay true: the same commit wants the same things whenever it is asked, and what would be
 //! said too late to be true is not said.
 
+pub mod patience;
 mod record;
 
 pub use record::{CrmTask, Desired, TaskState, desired, object};
@@ -199,11 +200,9 @@ fn by_bot(
     let pool = about.pool.as_ref().and_then(|pool| config.pools.get(pool));
     let channel = pool.and_then(|pool| pool.channel.as_ref()).or(destination.channel.as_ref());
     let mut all = Vec::new();
-    let is_new = |event: &&'static str| *event == "handoff.opened";
-    let shown = commit.events().into_iter().any(shows);
     // A handoff that has just opened has an owner in a moment, and its pool's channel with it.
-    let only_opened = commit.events().iter().all(is_new);
-    if shown && !only_opened {
+    let shown = |event: &'static str| event != "handoff.opened" && shows(event);
+    if commit.events().into_iter().any(shown) {
         let owners = about.owner.iter().chain(&about.owner_before);
         let mut seen: Vec<&PersonId> = Vec::new();
         for person in owners {

@@ -139,6 +139,10 @@ impl Delivery {
     }
 }
 
+/// Where in a destination's queue the rest begins.
+#[derive(Clone, Debug)]
+pub struct Place(Item);
+
 impl Store {
     /// Lists everything that reaches anybody of a handoff.
     ///
@@ -224,9 +228,22 @@ impl Store {
     /// # Errors
     /// `Unavailable` when the table does not answer.
     pub async fn waiting(&self, lane: &str, limit: i32) -> Result<Vec<Delivery>, StoreError> {
-        let read = self.listed(waits_in(lane), false, limit).await?;
+        Ok(self.waiting_after(lane, limit, None).await?.0)
+    }
+
+    /// Lists what waits for a destination from a place on, and the place where the rest begins.
+    ///
+    /// # Errors
+    /// `Unavailable` when the table does not answer.
+    pub async fn waiting_after(
+        &self,
+        lane: &str,
+        limit: i32,
+        place: Option<Place>,
+    ) -> Result<(Vec<Delivery>, Option<Place>), StoreError> {
+        let (read, rest) = self.listed((waits_in(lane), false), limit, place).await?;
         // The index may be a moment old: what does not wait any more is left out.
-        Ok(read.into_iter().filter(|one| !one.is_over()).collect())
+        Ok((read.into_iter().filter(|one| !one.is_over()).collect(), rest))
     }
 
     /// Lists what did not reach a destination and does not wait: given up, silenced or only
@@ -239,7 +256,7 @@ impl Store {
         destination: &str,
         limit: i32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let read = self.listed(lies_in(destination), true, limit).await?;
+        let (read, _) = self.listed((lies_in(destination), true), limit, None).await?;
         let lies = |state| {
             matches!(state, DeliveryState::Failed | DeliveryState::Muted | DeliveryState::Observed)
         };
@@ -248,26 +265,27 @@ impl Store {
 
     async fn listed(
         &self,
-        queue: String,
-        newest_first: bool,
+        (queue, newest_first): (String, bool),
         limit: i32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+        place: Option<Place>,
+    ) -> Result<(Vec<Delivery>, Option<Place>), StoreError> {
         let query = Query {
             index: Some(QUEUE),
             condition: "queue_key = :queue",
             values: vec![(":queue", text(queue))],
             limit: Some(limit),
             newest_first,
-            ..Query::default()
+            start: place.map(|place| place.0),
         };
-        let (rows, _) = self.query_page(query).await?;
+        let (rows, rest) = self.query_page(query).await?;
         let keys: Vec<Key> = rows
             .iter()
             .filter_map(|row| Some(Key { pk: text_of(row, PK)?, sk: text_of(row, SK)? }))
             .collect();
         let mut found = self.get_many(keys.iter().cloned()).await?;
         let read = keys.iter().filter_map(|key| found.remove(key));
-        read.map(|item| from_item("delivery", item)).collect()
+        let read: Result<_, _> = read.map(|item| from_item("delivery", item)).collect();
+        Ok((read?, rest.map(Place)))
     }
 
     /// Has a delivery tried again at once, from the beginning, unless somebody is at it.

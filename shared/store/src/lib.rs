@@ -35,7 +35,7 @@ mod transaction;
 
 pub use aside::{Aside, AsideKey};
 pub use configs::StoredConfig;
-pub use deliveries::{Delivery, DeliveryState};
+pub use deliveries::{Delivery, DeliveryState, Place};
 pub use destinations::{DestinationRow, Mute};
 pub use drafts::Draft;
 pub use error::StoreError;

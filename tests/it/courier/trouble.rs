@@ -5,6 +5,7 @@ use super::{deliveries, delivery, request, with, world};
 use chrono::Duration;
 use local::sample::ORGANISATION;
 use serde_json::json;
+use store::{Delivery, DeliveryState};
 use tests::{Asked, Manner, Vendors, World};
 
 /// Lets vendors be well again, and everything that waits come through.
@@ -252,4 +253,42 @@ async fn while_a_secret_replaces_another_both_are_believed() {
     );
     request(&mut world, 1).await;
     assert_eq!(vendors.webhooks().len(), 1);
+}
+
+#[tokio::test]
+async fn neither_a_row_nobody_can_read_nor_a_hundred_that_wait_stand_in_the_way() {
+    let (mut world, vendors) = world().await;
+    vendors.once("webhook", Manner::Status(500, vec![]));
+    let now = world.now();
+    let planted = |n: usize, until: chrono::DateTime<chrono::Utc>| Delivery {
+        handoff: format!("nobody{n}").as_str().into(),
+        destination: "events".to_owned(),
+        part: "handoff.assigned".to_owned(),
+        what: "handoff.assigned".to_owned(),
+        version: 1,
+        state: DeliveryState::Waiting,
+        since: now,
+        at: now,
+        until: Some(until),
+        queued: true,
+        // Before everything that is real.
+        pressing: format!("0{n:04}"),
+        ..Delivery::default()
+    };
+    let unread = planted(0, now);
+    world.store.put_delivery(&unread, None).await.unwrap();
+    for n in 1..=120 {
+        let later = planted(n, now + Duration::hours(20));
+        world.store.put_delivery(&later, None).await.unwrap();
+    }
+    let id = request(&mut world, 1).await;
+    world.act("amara", &id, "touch", json!({ "channel": "phone" })).await;
+    world.pass(Duration::minutes(5)).await;
+    let told = vendors.webhooks();
+    assert_eq!(told.iter().filter(|one| one.event == "handoff.assigned").count(), 1, "{told:?}");
+    let unread = world.store.deliveries(&unread.handoff).await.unwrap().remove(0);
+    assert_eq!(unread.state, DeliveryState::Waiting, "it is tried again, for its day");
+    let answer = unread.answer.unwrap_or_default();
+    assert!(unread.tries > 0 && answer.starts_with("It cannot be read: there is no"), "{answer}");
+    world.expects_errors();
 }

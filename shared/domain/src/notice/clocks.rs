@@ -5,6 +5,15 @@ use crate::{config::Act, ids::PersonId};
 use chrono::{DateTime, Utc};
 
 impl<'a> Writer<'a> {
+    fn about(
+        &self,
+        rungs: &Rungs<'_>,
+        due: DateTime<Utc>,
+        to: &[PersonId],
+    ) -> Vec<(&'static str, String)> {
+        vec![("Due", self.time(due, to)), ("Owner", self.present_owner()), ("Next", rungs.next())]
+    }
+
     pub(super) fn reminder(
         &self,
         rungs: Rungs<'a>,
@@ -12,11 +21,7 @@ impl<'a> Writer<'a> {
         to: &'a [PersonId],
     ) -> Said<'a> {
         let name = rungs.clock;
-        let facts = vec![
-            ("Due", self.time(due, to)),
-            ("Owner", self.present_owner()),
-            ("Next", rungs.next()),
-        ];
+        let facts = self.about(&rungs, due, to);
         Said {
             kind: "reminded",
             severity: "info",
@@ -41,11 +46,7 @@ impl<'a> Writer<'a> {
         to: &'a [PersonId],
     ) -> Said<'a> {
         let name = rungs.clock;
-        let facts = vec![
-            ("Due", self.time(due, to)),
-            ("Owner", self.present_owner()),
-            ("Next", rungs.next()),
-        ];
+        let facts = self.about(&rungs, due, to);
         let (kind, word) = match act {
             Act::Escalate => ("escalated", "Escalated"),
             _ => ("breached", "Missed"),

@@ -17,7 +17,7 @@ const ALONE_SECONDS: (i64, i64) = (15, 300);
 
 /// Tells when something is tried again that has been tried that often; nothing when its day is
 /// over.
-pub(crate) fn again(
+pub fn again(
     tries: u32,
     since: DateTime<Utc>,
     asked: Option<Duration>,
@@ -31,11 +31,7 @@ pub(crate) fn again(
 
 /// Tells until when a destination is left alone after so many failures in a row; nothing while they
 /// may be chance.
-pub(crate) fn alone(
-    failing: u32,
-    asked: Option<Duration>,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
+pub fn alone(failing: u32, asked: Option<Duration>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     if let Some(asked) = asked {
         return Some(now + asked);
     }
