@@ -206,15 +206,16 @@ async fn what_a_source_wrote_is_inert_in_chat_and_in_tasks() {
     assert!(subject.ends_with(&format!("[{id}]")), "{subject}");
 }
 
-#[tokio::test]
-async fn salesforce_and_pipedrive_get_the_same_by_the_same_port() {
+/// The sample organisation with Salesforce and Pipedrive, whose ids its reps have instead of
+/// HubSpot's.
+pub(crate) fn with_other_crms() -> String {
     let mut organisation = ORGANISATION.to_owned();
     for (name, kind) in [("salesforce", "salesforce"), ("pipedrive", "pipedrive")] {
         organisation += &format!(
             "\n[destinations.{name}]\nkind = \"{kind}\"\nsecret = \"sample\"\nurl = \"local\"\n"
         );
     }
-    let organisation = organisation
+    organisation
         .replace(
             "hubspot = \"41488294\"",
             "salesforce = \"005xx000001Sv6AAAS\", pipedrive = \"77\"",
@@ -222,8 +223,12 @@ async fn salesforce_and_pipedrive_get_the_same_by_the_same_port() {
         .replace(
             "hubspot = \"41488295\"",
             "salesforce = \"005xx000001Sv7AAAS\", pipedrive = \"78\"",
-        );
-    let (mut world, vendors) = with(organisation).await;
+        )
+}
+
+#[tokio::test]
+async fn salesforce_and_pipedrive_get_the_same_by_the_same_port() {
+    let (mut world, vendors) = with(with_other_crms()).await;
     for (crm, object, id) in
         [("salesforce", "lead", "00Qxx0000001gPLEAY"), ("pipedrive", "contact", "42")]
     {

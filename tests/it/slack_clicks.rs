@@ -81,8 +81,13 @@ async fn hear(mut stream: TcpStream, told: Arc<Mutex<Vec<Value>>>, hangs: Arc<At
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
 }
 
+/// One whose cards came by an incoming webhook, so that nobody keeps them up to date.
 async fn world() -> World {
-    World::start().await
+    let (before, chat) = ORGANISATION.split_once("[destinations.chat]\n").unwrap();
+    let (_, after) = chat.split_once("\n\n").unwrap();
+    let webhook = "[destinations.chat]\nkind = \"slack_webhook\"\nsecret = \"sample\"\n";
+    let organisation = format!("{before}{webhook}\n{after}");
+    World::of(Setting { organisation, ..Setting::default() }).await
 }
 
 /// One press of a button.
@@ -390,4 +395,15 @@ async fn what_is_no_order_is_answered_and_what_is_no_form_kept_aside() {
     assert_eq!(answer.status, 401);
     assert_eq!(world.handoff(&id).await.version, shown.version);
     world.read_mail();
+}
+
+#[tokio::test]
+async fn a_card_that_a_bot_keeps_up_to_date_is_left_to_it() {
+    let (slack, mut world) = (Slack::start().await, World::start().await);
+    let (id, owner, _) = opened(&mut world, "1").await;
+    let shown = world.handoff(&id).await;
+    press(&mut world, &Press::of(&slack, owner, "handoff_accept", value(&shown))).await;
+    assert_eq!(world.handoff(&id).await.stage, Stage::Accepted);
+    let said = format!("Accepted by {}.", name(&world.config, owner));
+    assert_eq!(slack.sentence(), (said, false), "and the card says so by itself");
 }

@@ -15,6 +15,7 @@ pub mod engine;
 mod errors;
 pub mod faults;
 mod people;
+mod shape;
 pub mod simulator;
 pub mod story;
 pub mod vault;

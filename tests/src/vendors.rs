@@ -359,6 +359,17 @@ impl Vendors {
         gone.insert(id.to_owned());
     }
 
+    /// Deletes every task a CRM has, as people may.
+    pub fn deletes_tasks(&self, vendor: &str) {
+        let mut desk = lock(&self.desk);
+        match vendor {
+            "hubspot" => desk.state.hubspot.tasks.clear(),
+            "salesforce" => desk.state.salesforce.tasks.clear(),
+            "pipedrive" => desk.state.pipedrive.activities.clear(),
+            other => panic!("`{other}` has no tasks"),
+        }
+    }
+
     /// Makes these the only channels and persons Slack knows.
     pub fn slack_knows(&self, ids: &[&str]) {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();

@@ -1,10 +1,10 @@
 //! Starting, cranking and inspecting a world.
 
-use crate::{engine, errors::Errors};
+use crate::{engine, errors::Errors, shape::wrong_with_event};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
-use domain::{Config, Handoff, HandoffId};
+use domain::{Config, Handoff, HandoffId, change::EVENTS};
 use http::{Request, Response};
 use local::{
     Cloud, Functions, OutboxEntry, Schedule, ScheduledFunction, Sent, Setup,
@@ -224,6 +224,15 @@ impl Drop for World {
         let subjects: Vec<&String> = unread.iter().map(|(subject, _)| subject).collect();
         assert!(unread.is_empty(), "nobody read: {subjects:?}");
         assert_eq!(self.errors.take(), 0, "errors were logged");
+        let ledger = self.cloud.parts().ledger();
+        for entry in ledger.outbox().expect("the outbox is readable") {
+            if let Sent::Bus { detail_type, detail, .. } = entry.sent
+                && EVENTS.contains(&detail_type.as_str())
+            {
+                let wrong = wrong_with_event(&detail);
+                assert!(wrong.is_empty(), "{detail} is not as documented: {wrong:?}");
+            }
+        }
         let waiting = self.cloud.pending().expect("the queue is readable");
         let soon = self.now() + Duration::seconds(2);
         let undelivered: Vec<_> = waiting.iter().filter(|one| one.at < soon).collect();

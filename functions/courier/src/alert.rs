@@ -1,10 +1,13 @@
 //! What a person must hear of a destination: that somebody must act, or that something was given
-//! up. Once a day for each, however often it happens.
+//! up. Once a day for each, however often it happens and whatever comes between.
 
 use crate::{Courier, CourierError, context::Context};
 use domain::notice::{self, defuse_subject};
 use runtime::Message;
 use store::DestinationRow;
+
+/// How many a day somebody hears of one destination; the page has the others.
+const ALERTS_A_DAY: usize = 5;
 
 /// What somebody must hear.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +35,12 @@ impl Courier {
             Alert::MustAct(why) => ("does not take what it is sent", why),
             Alert::GivenUp(why) => ("was tried for a day, and something is given up", why),
         };
-        let today = config.day_of(self.clock.now());
-        let said = format!("{today} {what}: {why}");
         let row = self.destination(lane).await?;
-        if row.alerted.as_deref() == Some(said.as_str()) {
+        let today = config.day_of(self.clock.now()).to_string();
+        let Some(alerted) = told_today(row.alerted.as_deref(), &today, &format!("{what}: {why}"))
+        else {
             return Ok(());
-        }
+        };
         let admin = config.role(None, "admin").or_else(|| config.role(None, "manager"));
         let Some(admin) = admin else { return Ok(()) };
         let desk = config.organisation.public_url.trim_end_matches('/');
@@ -58,6 +61,36 @@ impl Courier {
             tracing::error!(%error, destination = lane, "nobody heard that a destination fails");
             return Ok(());
         }
-        self.fare(DestinationRow { alerted: Some(said), ..row }).await
+        self.fare(DestinationRow { alerted: Some(alerted), ..row }).await
+    }
+}
+
+/// Adds what is to be told to what was told that day, a line each; nothing where it was told, or
+/// enough was.
+fn told_today(before: Option<&str>, today: &str, said: &str) -> Option<String> {
+    let before = before.filter(|before| before.lines().next() == Some(today)).unwrap_or(today);
+    let told = before.lines().skip(1);
+    let is_new = told.clone().all(|line| line != said) && told.count() < ALERTS_A_DAY;
+    is_new.then(|| format!("{before}\n{said}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_told_once_a_day_and_no_more_than_enough() {
+        let mut told = None;
+        let mut heard = 0;
+        for said in ["a", "b", "a", "b", "c", "a"] {
+            if let Some(now) = told_today(told.as_deref(), "2026-01-05", said) {
+                (told, heard) = (Some(now), heard + 1);
+            }
+        }
+        assert_eq!((heard, told.as_deref()), (3, Some("2026-01-05\na\nb\nc")));
+        let next = told_today(told.as_deref(), "2026-01-06", "a");
+        assert_eq!(next.as_deref(), Some("2026-01-06\na"));
+        let full = "2026-01-05\n1\n2\n3\n4\n5";
+        assert_eq!(told_today(Some(full), "2026-01-05", "6"), None);
     }
 }

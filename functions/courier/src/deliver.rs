@@ -211,6 +211,15 @@ impl Courier {
                     false => self.fares_well(&lane).await,
                 }
             }
+            Verdict::Gone => {
+                let why = "There is no such thing any more (404): it was deleted or merged.";
+                self.put(
+                    over(&claimed, DeliveryState::Failed, Some(why.to_owned()), now),
+                    Some(&claimed),
+                )
+                .await?;
+                self.fares_well(&lane).await
+            }
             Verdict::Later(later) => self.later(context, claimed, later).await,
         }
     }

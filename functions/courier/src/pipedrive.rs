@@ -5,7 +5,7 @@
 use crate::{
     Courier,
     context::Context,
-    record::{Job, TaskJob, as_html, is_of, job, said, tasked, written},
+    record::{Job, TaskJob, as_html, deleted, is_of, job, said, tasked, written},
     send::Line,
     verdict::Verdict,
 };
@@ -86,6 +86,7 @@ impl Courier {
                 known.extend(tasked(task, made.as_deref()));
                 Verdict::Arrived { answer: said(&job), known }
             }
+            Err(Verdict::Gone) => deleted(task).knowing(known),
             Err(verdict) => verdict.knowing(known),
         }
     }

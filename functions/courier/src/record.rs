@@ -1,6 +1,9 @@
 //! What is left to write in a CRM: how the record should stand, less what was written before.
 
-use crate::{context::Context, verdict::Verdict};
+use crate::{
+    context::Context,
+    verdict::{Later, Verdict},
+};
 use domain::{
     config::Destination,
     delivery::{CrmTask, TaskState, desired, object},
@@ -75,7 +78,7 @@ fn task_job(
     known: &BTreeMap<String, String>,
 ) -> Option<TaskJob> {
     let was = |name: &str| known.get(name).map(String::as_str);
-    let Some(made) = was("task") else {
+    let Some(made) = was("task").filter(|made| !made.is_empty()) else {
         // One that nobody is to do need not be made.
         let open = task.state == TaskState::Open;
         let task = CrmTask { subject: bounded(&task.subject), ..task };
@@ -113,6 +116,26 @@ pub(crate) fn tasked(job: &TaskJob, made: Option<&str>) -> BTreeMap<String, Stri
         }
     }
     known
+}
+
+/// Follows from a task that somebody deleted there: the next try goes on without it, and makes
+/// another where it is still to be done.
+pub(crate) fn deleted(job: &TaskJob) -> Verdict {
+    let over = match job {
+        TaskJob::Change { state, .. } if *state != TaskState::Open => word(*state),
+        _ => "",
+    };
+    let made = match job {
+        TaskJob::Change { id, .. } if !over.is_empty() => id,
+        _ => "",
+    };
+    let known = [("task", made), ("task_owner", ""), ("task_state", over)];
+    Verdict::Later(Later {
+        why: "Its task was deleted there: it goes on without.".to_owned(),
+        after: Some(chrono::Duration::seconds(10)),
+        known: known.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..Later::default()
+    })
 }
 
 /// Says what a job wrote.

@@ -8,7 +8,7 @@
 use crate::{
     Courier,
     context::Context,
-    record::{Job, TaskJob, job, said, tasked, written},
+    record::{Job, TaskJob, deleted, job, said, tasked, written},
     send::{Line, encoded},
     verdict::{Later, Verdict, left_alone},
 };
@@ -89,6 +89,9 @@ impl Courier {
             Err(verdict) => return verdict.knowing(known),
         };
         let results = answer["compositeResponse"].as_array().cloned().unwrap_or_default();
+        if let Some(task) = job.task.as_ref().filter(|task| lost(task, &results)) {
+            return deleted(task).knowing(known);
+        }
         if let Some(verdict) = refused(&results, requests.len()) {
             return verdict.knowing(known);
         }
@@ -296,6 +299,16 @@ fn status_of(state: TaskState) -> &'static str {
         TaskState::Done => "Completed",
         TaskState::Dropped => "Deferred",
     }
+}
+
+/// Tells whether the task that was to be changed is not there any more.
+fn lost(task: &TaskJob, results: &[Value]) -> bool {
+    let Some(result) = results.iter().find(|result| result["referenceId"] == "task") else {
+        return false;
+    };
+    let code = result["body"][0]["errorCode"].as_str();
+    matches!(task, TaskJob::Change { .. })
+        && matches!(code, Some("ENTITY_IS_DELETED" | "NOT_FOUND"))
 }
 
 /// Reads what it means that a part was refused; with it, all were.

@@ -11,7 +11,7 @@ use domain::{
     config::{Destination, DestinationKind},
     delivery::{Wanted, What},
 };
-use http::Method;
+use http::{HeaderMap, Method, StatusCode};
 use runtime::{
     Answer, Ask,
     outside::OutsideError,
@@ -112,6 +112,11 @@ impl Courier {
             _ => "",
         };
         let base = destination.url.as_deref().unwrap_or(vendor);
+        // A webhook's address is its receiver's, to the letter; below others paths are put.
+        let base = match destination.kind {
+            DestinationKind::Webhook | DestinationKind::SlackWebhook => base,
+            _ => base.trim_end_matches('/'),
+        };
         let base = self.outside.address(base, destination.kind.word());
         Ok(Line { name, destination, base, secrets })
     }
@@ -142,6 +147,15 @@ impl Courier {
         let answer = answer.map_err(|error| Verdict::of_silence(&error))?;
         let after = left_alone(&answer.headers, self.clock.now());
         Ok((answer, after))
+    }
+
+    /// Sends a request of which only the status matters.
+    pub(crate) async fn hand_over(
+        &self,
+        ask: Ask,
+    ) -> Result<(StatusCode, HeaderMap), OutsideError> {
+        let _work = self.clock.working_too();
+        self.outside.hand_over(ask, PATIENCE).await
     }
 
     /// Sends a request and reads what comes back. No clock knows of this work, so it is announced.

@@ -22,6 +22,8 @@ pub(crate) enum Verdict {
     Nothing,
     /// Not now.
     Later(Later),
+    /// What it was to be said or written of is not there any more.
+    Gone,
     /// It will never arrive as it is.
     Never {
         /// Why, a sentence with a way out.
@@ -83,7 +85,7 @@ impl Verdict {
         match &mut self {
             Self::Arrived { known, .. } | Self::Never { known, .. } => known.extend(more),
             Self::Later(later) => later.known.extend(more),
-            Self::Nothing => {}
+            Self::Nothing | Self::Gone => {}
         }
         self
     }
@@ -117,7 +119,7 @@ impl Verdict {
             401 | 403 => Self::must_act(format!(
                 "It refused the secret ({status}): put a good one where the configuration says."
             )),
-            404 => Self::never("There is no such thing any more (404): it was deleted or merged."),
+            404 => Self::Gone,
             // They may have done it and failed at saying so.
             408 | 425 | 500..=599 => Self::Later(Later {
                 why: format!("It failed ({status})."),

@@ -15,11 +15,10 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use bytes::Bytes;
-use domain::Commit;
+use domain::outward::webhook_body;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use runtime::Ask;
-use serde_json::{Value, json};
 use sha2::Sha256;
 
 /// What stands before a key.
@@ -41,8 +40,8 @@ impl Courier {
         let Some(commit) = &context.commit else {
             return Verdict::never("There is no commit to tell of.");
         };
-        let desk = context.config().organisation.public_url.trim_end_matches('/');
-        let body = Bytes::from(body(commit, event, desk).to_string().into_bytes());
+        let desk = &context.config().organisation.public_url;
+        let body = Bytes::from(webhook_body(commit, event, desk).text());
         let now = self.clock.now();
         let id = format!("msg_{}_{}_{}", commit.handoff, commit.version, event.replace('.', "_"));
         let time = now.timestamp().to_string();
@@ -60,45 +59,27 @@ impl Courier {
         ];
         let body = Some(("application/json; charset=utf-8", body));
         let ask = Ask { method: Method::POST, address: line.base.clone(), headers, body };
-        let answer = match self.ask(ask).await {
+        let (status, headers) = match self.hand_over(ask).await {
             Ok(answer) => answer,
             Err(error) => return Verdict::of_silence(&error),
         };
-        let after = left_alone(&answer.headers, now);
-        match answer.status.as_u16() {
-            200..=299 => Verdict::arrived(format!("It took it ({}).", answer.status.as_u16())),
+        let after = left_alone(&headers, now);
+        match status.as_u16() {
+            200..=299 => Verdict::arrived(format!("It took it ({}).", status.as_u16())),
             410 => Verdict::Never {
                 why: "It wants no more of them (410): take the destination out.".to_owned(),
                 must_act: true,
                 known: Default::default(),
             },
-            300..=399 | 429 | 500..=599 => Verdict::of_status(answer.status, after),
+            300..=399 | 429 | 500..=599 => Verdict::of_status(status, after),
             // A receiver that is being mended answers anything: it is tried for its day.
             _ => Verdict::Later(Later {
-                why: format!("It did not take it ({}).", answer.status),
+                why: format!("It did not take it ({status})."),
                 after,
                 ..Later::default()
             }),
         }
     }
-}
-
-/// Makes the message of an event.
-pub(crate) fn body(commit: &Commit, event: &str, desk: &str) -> Value {
-    json!({
-        "type": event,
-        "timestamp": commit.at,
-        "data": {
-            "handoff": commit.handoff,
-            "version": commit.version,
-            "link": format!("{desk}/handoffs/{}", commit.handoff),
-            "actor": commit.actor,
-            "about": commit.about,
-            "change": commit.changes.iter()
-                .find(|change| change.event() == Some(event))
-                .map(domain::Change::outward),
-        },
-    })
 }
 
 /// Signs a message with a key; nothing where it is none.

@@ -255,6 +255,14 @@ impl Fields {
         }
     }
 
+    /// Reads what is so only where it is said.
+    pub(crate) fn tick(&mut self, name: &str) -> Result<bool, String> {
+        match self.said.contains_key(name) {
+            true => self.yes_or_no(name),
+            false => Ok(false),
+        }
+    }
+
     /// Refuses what is left: a misspelt field would otherwise do half of what was meant.
     pub(crate) fn nothing_else(self, what: impl Display) -> Result<(), String> {
         match self.said.keys().next() {

@@ -49,6 +49,7 @@ pub(crate) fn from_form(
     let kind = pairs.get("type").cloned().unwrap_or_default();
     let said = [
         ("type", Value::from(kind)),
+        ("test", pairs.contains_key("test").into()),
         ("subject", of("subject.").into()),
         ("package", of("package.").into()),
     ];
@@ -66,6 +67,7 @@ fn read(
     let opens = said.needed("type").and_then(|said| kind(&said, config));
     let opens = opens.map_err(Fault::Malformed)?;
     let subject = subject(said.take("subject")).map_err(Fault::Malformed)?;
+    let test = said.tick("test").map_err(Fault::Malformed)?;
     let package = said.package().map_err(Fault::Malformed)?;
     said.nothing_else("Opening a handoff").map_err(Fault::Malformed)?;
 
@@ -84,6 +86,7 @@ fn read(
         amount,
         meeting_at,
         fields,
+        test,
         opens: Some(opens),
         opened_by: Some(person.clone()),
         ..SourceEvent::default()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::Stored;
 
 /// The columns of a list as CSV.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "type",
     "stage",
@@ -24,6 +24,7 @@ const COLUMNS: [&str; 16] = [
     "clock_state",
     "outcome",
     "version",
+    "test",
 ];
 
 /// One handoff of a list.
@@ -55,6 +56,7 @@ impl Row {
             "version": handoff.version,
             "type": handoff.kind,
             "stage": handoff.stage,
+            "test": handoff.test,
             "owner": handoff.owner,
             "sender": handoff.sender,
             "pool": handoff.pool,
@@ -97,6 +99,7 @@ impl Row {
                 clock.map(|clock| clock.state.to_string()).unwrap_or_default(),
                 text(handoff.outcome.as_deref()),
                 handoff.version.to_string(),
+                handoff.test.to_string(),
             ]
             .iter()
             .map(String::as_str),

@@ -32,10 +32,12 @@ impl Desk {
 impl Waiting {
     /// Sorts what waits, and keeps what has waited longest.
     pub(crate) fn of(mut rows: Vec<QueueRow>) -> Self {
+        let is_more = usize::try_from(LOOKED_AT).is_ok_and(|most| rows.len() >= most);
+        // Nobody need find an owner for a test.
+        rows.retain(|row| !row.test);
         let count = rows.len();
         rows.sort_by_key(|row| (row.routing.as_ref().map(|it| it.since), row.id.clone()));
         rows.truncate(SHOWN_MAX);
-        let is_more = usize::try_from(LOOKED_AT).is_ok_and(|most| count >= most);
         Self { count, is_more, oldest: rows }
     }
 

@@ -76,6 +76,11 @@ impl Digest {
         scheduled: DateTime<Utc>,
     ) -> Result<usize, DigestError> {
         let Period::Daily = wanted.period;
+        if self.store.mute(self.clock.now()).await?.is_some() {
+            tracing::info!("no digest is sent: everything is muted");
+            self.store.beat("digest", self.clock.now()).await?;
+            return Ok(0);
+        }
         let active = self.configs.active(self.clock.now()).await?;
         let config = &active.config;
         let day = config.day_of(scheduled).pred_opt().unwrap_or_default();

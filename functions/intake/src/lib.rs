@@ -26,6 +26,9 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use store::{AsideKey, Store};
 use told::Told;
 
+/// The JSON Schema of a generic hook's body.
+pub const GENERIC_SCHEMA: &str = include_str!("../generic.schema.json");
+
 /// Turns webhooks into handoffs.
 #[derive(Clone)]
 pub struct Intake {

@@ -10,7 +10,7 @@ use crate::{
     settling::Came,
     told::Told,
 };
-use domain::{Config, PersonId};
+use domain::{Config, PersonId, config::DestinationKind};
 use settle::{
     Effect, Order, Verb,
     order::{Ask, Carried, Deed, Done, OrderError, Via},
@@ -41,12 +41,12 @@ impl Intake {
                     Done::Before => Effect::Duplicate(Some(handoff.id)),
                     Done::Already => Effect::Ignored,
                 };
-                (Came::To(effect), Told::done(&click.button, config.name_of(person)))
+                (Came::To(effect), told_done(config, known_by, person, click))
             }
             // Its key is made of all it says: only who they are, or when it came, is another.
             Err(OrderError::KeyReused) => {
                 let effect = Effect::Duplicate(Some(click.handoff.clone()));
-                (Came::To(effect), Told::done(&click.button, config.name_of(person)))
+                (Came::To(effect), told_done(config, known_by, person, click))
             }
             Err(error) => self.not_done(envelope, click, (person, config), error).await,
         }
@@ -74,6 +74,14 @@ impl Intake {
         tracing::info!(handoff = %click.handoff, receipt = %envelope.receipt, "nothing came of it");
         (Came::To(Effect::Ignored), told)
     }
+}
+
+/// Says that it was done: in the message, unless a bot keeps that up to date. Two that write the
+/// same message would leave the older one standing, whichever comes last.
+fn told_done(config: &Config, known_by: &str, person: &PersonId, click: &Click) -> Told {
+    let kind = config.destinations.get(known_by).map(|destination| destination.kind);
+    let told = Told::done(&click.button, config.name_of(person));
+    if kind == Some(DestinationKind::Slack) { told.quietly() } else { told }
 }
 
 fn order(envelope: &Envelope, person: &PersonId, click: &Click) -> Order {

@@ -1,9 +1,10 @@
 //! What whoever pressed a button is told: every sentence of it, and the one request that says it.
 //!
-//! What was done is said in the message itself, which loses its buttons; what was not, to whoever
-//! pressed it alone. It is said once, after the commit, by a way back that is good for minutes: if
-//! it is not heard, nothing else changes by that. What must stay true: nobody but Slack is ever
-//! called, whatever a request names, and the way back stands in no log.
+//! What was done is said in the message itself, which loses its buttons, unless the courier keeps
+//! that message up to date; what was not, to whoever pressed it alone. It is said once, after the
+//! commit, by a way back that is good for minutes: if it is not heard, nothing else changes by that.
+//! What must stay true: nobody but Slack is ever called, whatever a request names, and the way back
+//! stands in no log.
 
 use crate::{
     Intake,
@@ -33,7 +34,7 @@ const BLOCKS_MAX: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     sentence: String,
-    /// Whether it was done, which everybody who sees the message may know.
+    /// Whether the message itself says that it was done.
     done: bool,
 }
 
@@ -46,6 +47,11 @@ impl Told {
             Button::Reject(reason) => format!("Given back: {}", reason.replace('_', " ")),
         };
         Self { sentence, done: true }
+    }
+
+    /// Says it to whoever pressed the button, and to nobody else.
+    pub(crate) fn quietly(self) -> Self {
+        Self { sentence: format!("{}.", self.sentence), done: false }
     }
 
     /// Says that it was not done.

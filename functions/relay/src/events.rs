@@ -1,39 +1,24 @@
 //! What goes on the bus for a commit: one event a change that outsiders can hear of, ids and no
 //! personal data.
 
-use domain::{Change, Commit};
+use domain::{Commit, outward::bus_details};
 use runtime::BusEvent;
-use serde_json::json;
 
 /// Makes a commit's events, in the order of its changes; `(handoff, version, type)` identifies one.
 pub(crate) fn events(commit: &Commit) -> Vec<BusEvent> {
-    let kinds = commit.events();
-    let lead = kinds.first().copied();
-    let of = |kind: &&'static str| commit.changes.iter().find(|one| one.event() == Some(*kind));
-    let events = kinds.iter().map(|kind| BusEvent {
-        kind: (*kind).to_owned(),
+    let details = bus_details(commit);
+    let event = details.iter().map(|detail| BusEvent {
+        kind: detail.kind().to_owned(),
         at: commit.at,
-        detail: json!({
-            "type": kind,
-            "timestamp": commit.at,
-            "handoff": commit.handoff,
-            "version": commit.version,
-            // The first of its commit's: whoever works by commits listens to no other.
-            "lead": lead == Some(*kind),
-            "data": {
-                "actor": commit.actor,
-                "about": commit.about,
-                "change": of(kind).map(Change::outward),
-            },
-        }),
+        detail: detail.document(),
     });
-    events.collect()
+    event.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{About, Actor, Commit};
+    use domain::{About, Actor, Change, Commit};
     use serde_json::Value;
 
     #[test]
@@ -62,6 +47,7 @@ mod tests {
                 rule: None,
                 amount: None,
                 mode: domain::config::Mode::Live,
+                test: false,
             },
             lineage: None,
             personal: [("note".to_owned(), Value::from("call Dana"))].into(),

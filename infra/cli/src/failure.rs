@@ -77,6 +77,12 @@ pub enum Failure {
          `--by intake` and `--by metrics`."
     )]
     NoOutward(usize),
+    /// The topic does not let its subscriptions follow the roster.
+    #[error(
+        "The topic's subscriptions do not follow the roster yet: {0}. The configuration is what it \
+         was said to be: push the same file again when that is mended."
+    )]
+    Subscriptions(#[from] runtime::SubscriberError),
     /// A lead triggers nothing.
     #[error("A lead that says `{event}` like this opens no handoff: name a type with --type.")]
     TriggersNothing {

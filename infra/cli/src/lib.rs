@@ -49,8 +49,8 @@ pub enum Command {
     Demo(demo::Options),
     /// Lints a configuration: every problem at once
     Check(check::Options),
-    /// Prints the JSON Schema of a configuration, for editors
-    Schema,
+    /// Prints a JSON Schema: of a configuration, a hook, a webhook or an event
+    Schema(schema::Options),
     /// Says when every clock of a handoff falls due, and each step of its ladder
     Due(due::Options),
     /// Says who would get a lead now, and why

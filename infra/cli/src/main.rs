@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Command::Up(options) => up::run(options),
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),
-        Command::Schema => schema::run(),
+        Command::Schema(options) => schema::run(&options),
         Command::Due(options) => due::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Push(options) => push::run(&options),

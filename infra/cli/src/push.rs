@@ -2,7 +2,11 @@
 //!
 //! A version is never changed once it is stored: handoffs that are open keep the clocks they opened
 //! with. Functions look for a new version every half minute. With `--preview` nothing is stored:
-//! besides the difference it says what the new one would have made of the last thirty days.
+//! besides the difference it says what the new one would have made of the last thirty days. The
+//! topic's subscriptions follow the roster, also where the configuration itself is the active one:
+//! so a push that was cut off is made good by pushing again.
+
+mod follow;
 
 use crate::{Failure, organisation::Organisation, output, replay, table::Place};
 use clap::Args;
@@ -25,6 +29,9 @@ pub struct Options {
     /// Where it is stored
     #[command(flatten)]
     pub place: Place,
+    /// The topic whose subscriptions follow the roster, with --table [default: $TOPIC]
+    #[arg(long, value_name = "ARN", requires = "table")]
+    pub topic: Option<String>,
     /// Show what would change, also of the last thirty days, and store nothing
     #[arg(long)]
     pub preview: bool,
@@ -50,7 +57,8 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
     {
         return Err(Failure::NoData(data.clone()));
     }
-    let table = options.place.open(&clock)?;
+    let mut table = options.place.open(&clock)?;
+    table.environment = table.environment.clone().with_outward(&None, &options.topic);
     let was = table.active().await?;
     let old = was.as_ref().map_or("", |was| was.text.as_str());
     let stores = old != organisation.text && !options.preview;
@@ -73,6 +81,13 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
         }
         _ => None,
     };
+    let followed = match table.environment.has_topic() {
+        true => {
+            let topic = table.environment.topic();
+            Some(follow::follow(&topic, &organisation.config, options.preview).await)
+        }
+        false => None,
+    };
     let diff = TextDiff::from_lines(old, &organisation.text);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
     let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
@@ -80,12 +95,20 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
         return output::document(&json!({
             "version": version, "was": after, "stored": stores, "added": added, "removed": removed,
             "recent": late.as_ref().map(replay::Told::document),
+            "subscriptions": followed.transpose()?,
         }));
     }
     if was.is_some() {
         output::say(&diff.unified_diff().context_radius(CONTEXT_LINES).to_string())?;
     }
     output::say(&said(version, after, stores, (added, removed)))?;
+    match followed {
+        Some(followed) => output::say(&followed?.text())?,
+        None => output::say(
+            "Nobody was invited to the topic: name it with --topic, as the stack's output \
+             TopicArn does.\n",
+        )?,
+    }
     match late {
         Some(late) if late.is_empty() => {
             output::say("Nothing was handed over in the last thirty days to try it on.\n")

@@ -8,7 +8,11 @@
 )]
 
 use serde_json::Value;
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 const SAMPLES: [&str; 3] = ["organisation", "small", "enterprise"];
 
@@ -44,9 +48,17 @@ fn every_sample_is_good() {
 
 #[test]
 fn the_schema_that_is_shipped_is_the_one_the_code_has() {
-    let shipped = fs::read_to_string(folder().join("handoff.schema.json")).expect("a file");
-    let (made, _) = handoff(&["schema"]);
-    assert!(shipped == made, "write it anew: `handoff schema > handoff.schema.json`");
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (of, file) in [
+        ("configuration", "infra/local/sample/handoff.schema.json"),
+        ("hook", "functions/intake/generic.schema.json"),
+        ("webhook", "functions/courier/webhook.schema.json"),
+        ("event", "functions/relay/event.schema.json"),
+    ] {
+        let shipped = fs::read_to_string(project.join(file)).expect("a file");
+        let (made, _) = handoff(&["schema", of]);
+        assert!(shipped == made, "write it anew: `handoff schema {of} > {file}`");
+    }
 }
 
 #[test]

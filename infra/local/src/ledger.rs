@@ -6,6 +6,8 @@
 //! consumer's position moves only after its invocation ended, a message goes only when it has been
 //! handled. So after a kill things happen again, and nothing is missed.
 
+mod subscriptions;
+
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +16,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use crate::engine::{EngineError, connect, refuse_damaged};
 use crate::outbox::{OutboxEntry, Sent, envelope, message_id};
 use crate::state::{Shared, StateError};
+
+pub(crate) use subscriptions::Subscribed;
 
 /// How many outbox entries are kept.
 pub const OUTBOX_KEPT: i64 = 10_000;
@@ -85,6 +89,7 @@ impl Ledger {
         let open = || -> rusqlite::Result<Connection> {
             let connection = connect(path)?;
             connection.execute_batch(SCHEMA)?;
+            connection.execute_batch(subscriptions::SCHEMA)?;
             if !connection.column_exists(None, "messages", "failures")? {
                 connection.execute_batch(FAILURES)?;
             }

@@ -13,6 +13,7 @@ use std::fmt;
 
 /// How a task stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TaskState {
     /// It is to be done.
@@ -46,15 +47,18 @@ impl fmt::Display for TaskState {
 
 /// One touch of the sequence that follows acceptance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Its name.
     pub name: String,
     /// How: a touch by this channel does it.
     pub channel: String,
     /// When it is to be done.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
     /// By when.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub due_at: DateTime<Utc>,
     /// Whether it is to be done at once: then a touch before the acceptance did it.
@@ -77,10 +81,12 @@ impl Task {
 
 /// Somebody stays beside the owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Overlap {
     /// Who.
     pub who: PersonId,
     /// Until when; none while the meeting it lasts to is not set.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<DateTime<Utc>>"))]
     #[serde(
         default,
         with = "chrono::serde::ts_milliseconds_option",
@@ -94,8 +100,10 @@ pub struct Overlap {
 
 /// The mail with everything known, before the meeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Brief {
     /// When it goes to the owner.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
     /// Whether the present owner has it.

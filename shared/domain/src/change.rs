@@ -5,8 +5,10 @@
 //! carries what was counted before (`was`), whole.
 
 mod event;
+mod response;
 
 pub use event::EVENTS;
+pub use response::Response;
 
 use crate::{
     beside::{Brief, Overlap, Task},
@@ -24,22 +26,15 @@ use crate::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A first response that was counted: how long it took, and for whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Response {
-    /// Seconds from the trigger to the first touch.
-    pub seconds: i64,
-    /// Who answers for it.
-    pub credit: Credit,
-}
-
 /// Something that happened to a handoff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
     /// It came into being, as `handoff` says.
     Opened {
         /// Its whole first state.
+        #[cfg_attr(feature = "schema", schemars(skip))]
         handoff: Box<Handoff>,
     },
     /// A second trigger of its lane joined it.
@@ -72,6 +67,7 @@ pub enum Change {
         /// Its heat now.
         heat: u32,
         /// Its clocks now.
+        #[cfg_attr(feature = "schema", schemars(skip))]
         clocks: Vec<Clock>,
         /// When the hotter trigger was: what responses count from now.
         triggered_at: DateTime<Utc>,
@@ -104,8 +100,10 @@ pub enum Change {
         turn: Option<u64>,
         /// Clocks recounted on the pool's calendar.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "schema", schemars(skip))]
         clocks: Vec<Clock>,
         /// Why them.
+        #[cfg_attr(feature = "schema", schemars(skip))]
         trace: Box<Trace>,
     },
     /// Nobody could take it.
@@ -119,6 +117,7 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         told: Vec<PersonId>,
         /// Why nobody.
+        #[cfg_attr(feature = "schema", schemars(skip))]
         trace: Box<Trace>,
     },
     /// Somebody or the clock asked for another owner.
@@ -378,6 +377,7 @@ pub enum Change {
         by: Option<PersonId>,
         /// The clocks that were put off.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "schema", schemars(skip))]
         clocks: Vec<Clock>,
         /// Every task, those put off among them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -18,6 +18,7 @@ use std::fmt;
 
 /// How a clock stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ClockState {
     /// Its deadline is ahead.
@@ -44,10 +45,12 @@ impl fmt::Display for ClockState {
 
 /// One thing that will happen at an instant unless the clock is stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// The rung's place in the ladder; the breach itself comes after the last.
     pub n: u8,
     /// When.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
     /// What.
@@ -60,6 +63,7 @@ pub struct Step {
 
 /// Who answers for a clock's end: the owner, pool and rule of its first met or breached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Credit {
     /// The owner then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +78,7 @@ pub struct Credit {
 
 /// One clock of a handoff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Clock {
     /// Its name, such as `respond`.
     pub name: String,
@@ -92,9 +97,11 @@ pub struct Clock {
     #[serde(default)]
     pub stop: Stop,
     /// When it started.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub started_at: DateTime<Utc>,
     /// Its deadline.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub due_at: DateTime<Utc>,
     /// Whether the meeting was sooner than the lead time, so that it was due at once.
@@ -104,6 +111,7 @@ pub struct Clock {
     #[serde(default)]
     pub state: ClockState,
     /// When it was stopped, also if too late.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<DateTime<Utc>>"))]
     #[serde(
         default,
         with = "chrono::serde::ts_milliseconds_option",
@@ -111,6 +119,7 @@ pub struct Clock {
     )]
     pub met_at: Option<DateTime<Utc>>,
     /// The deadline it missed.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<DateTime<Utc>>"))]
     #[serde(
         default,
         with = "chrono::serde::ts_milliseconds_option",

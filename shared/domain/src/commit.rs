@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// Who made a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Actor {
     /// A person, from the desk or Slack.
@@ -43,6 +44,7 @@ impl fmt::Display for Actor {
 
 /// What a commit is about: the dimensions its numbers are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct About {
     /// The handoff's type after the commit.
     #[serde(rename = "type")]
@@ -82,6 +84,9 @@ pub struct About {
     /// Whether anything is sent outside for it.
     #[serde(default)]
     pub mode: Mode,
+    /// Whether it is a test, which no number counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
 }
 
 impl About {
@@ -107,7 +112,13 @@ impl About {
             rule: handoff.rule.clone(),
             amount: handoff.amount.clone(),
             mode: handoff.mode,
+            test: handoff.test,
         }
+    }
+
+    /// Tells whether numbers count it.
+    pub fn counts(&self) -> bool {
+        self.mode != Mode::Off && !self.test
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     handoff::Handoff,
     ids::PersonId,
     mail::{self, When},
-    notice::{Notice, would_be},
+    notice::{Notice, notices, would_be},
 };
 use chrono::{DateTime, Utc};
 use std::fmt;
@@ -145,9 +145,9 @@ fn concerns_the_team(notice: &Notice) -> bool {
     )
 }
 
-/// Lists what a commit wants to be said and written outside, in the order of the configuration. A
-/// type that is only observed wants the same, so that somebody can see what would be; one that is
-/// off wants nothing.
+/// Lists what a commit wants to be said and written outside: what people wait for first, so that a
+/// CRM that is slow keeps nobody from reading. A type that is only observed wants the same, so that
+/// somebody can see what would be; one that is off wants nothing.
 pub fn wanted(commit: &Commit, config: &Config) -> Vec<Wanted> {
     if commit.about.mode == Mode::Off {
         return Vec::new();
@@ -171,6 +171,7 @@ pub fn wanted(commit: &Commit, config: &Config) -> Vec<Wanted> {
         all.extend(what.into_iter().map(|what| Wanted { destination: name.clone(), what }));
     }
     all.extend(by_mail(commit, &notices, config));
+    all.sort_by_key(|wanted| matches!(wanted.what, What::Record | What::Event(_)));
     all
 }
 
@@ -249,6 +250,11 @@ fn events(destination: &Destination, commit: &Commit) -> Vec<What> {
 fn by_mail(commit: &Commit, notices: &[Notice], config: &Config) -> Vec<Wanted> {
     let later = |at| at != When::Now || commit.about.mode == Mode::Observe;
     mailed(commit, notices, config, later)
+}
+
+/// Lists the mails that whoever reads the commit first sends at once.
+pub fn mailed_at_once(commit: &Commit, config: &Config) -> Vec<Wanted> {
+    mailed(commit, &notices(commit, config), config, |when| when == When::Now)
 }
 
 /// Lists the mails of a commit, those that would be sent at once among them.

@@ -88,6 +88,8 @@ pub struct SourceEvent {
     pub read_back: bool,
     /// Whether it came from an import: its clock starts now, not when the record was made.
     pub import: bool,
+    /// Whether whoever sent it says that it is a test.
+    pub test: bool,
     /// The type it opens because a person chose it; none lets the triggers decide.
     pub opens: Option<TypeKey>,
     /// Who opens it by hand, and so is its sender.

@@ -27,6 +27,7 @@ pub use crate::change::Change;
 
 /// Something a person should know about how a handoff came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// The source's time was disbelieved, so clocks count from receipt.
@@ -47,13 +48,16 @@ pub enum Flag {
 
 /// A standing request for an owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Routing {
     /// Why it has none, or needs another.
     pub reason: String,
     /// Since when.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub since: DateTime<Utc>,
     /// When it is tried again if nobody took it.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub retry_at: DateTime<Utc>,
     /// The pool it must go to; none lets the rules decide.
@@ -94,6 +98,9 @@ pub struct Handoff {
     /// Whether anything is sent outside for it.
     #[serde(default)]
     pub mode: Mode,
+    /// Whether it is a test, which no number counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// The configuration it opened with.
     pub config: u64,
     /// The source whose event opened it.

@@ -47,6 +47,7 @@ impl fmt::Display for Part {
 
 /// Somebody who is involved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Involved {
     /// Who.
     pub who: PersonId,

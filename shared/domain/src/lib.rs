@@ -30,6 +30,7 @@ pub mod milestone;
 pub mod money;
 pub mod notice;
 pub mod opening;
+pub mod outward;
 pub mod package;
 pub mod pause;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub mod routing;
 pub mod span;
 pub mod stage;
 pub mod subject;
+pub mod subscription;
 pub mod survey;
 pub mod target;
 mod threshold;

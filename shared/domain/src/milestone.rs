@@ -20,15 +20,18 @@ use serde::{Deserialize, Serialize};
 /// One thing that is to be known some time after the trigger, whole: a year later nobody need look
 /// up what was meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Milestone {
     /// Its name, such as `renewal`.
     pub name: String,
     /// What people call it.
     pub label: String,
     /// When whoever has the handoff is asked.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
     /// By when it is to be said.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub due_at: DateTime<Utc>,
     /// The outcomes it may have.

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// An amount of money: `minor` units (cents, pence) of an ISO 4217 `currency`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Minor units: 5000000 is 50 000.00 EUR, and 5 000 000 JPY.

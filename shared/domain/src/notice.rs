@@ -332,13 +332,14 @@ impl<'a> Writer<'a> {
         let pool = about.pool.as_ref().and_then(|pool| self.config.pools.get(pool));
         let kind = self.config.types.get(&about.kind);
         let team = pool.map(|pool| &pool.team).or(kind.map(|kind| &kind.to));
+        let test = if about.test { "Test: " } else { "" };
         Notice {
             id: format!("{handoff}:{version}:{index}"),
             kind: said.kind,
             severity: said.severity,
             to: self.with_whoever_stands_by(said.kind, &said.to),
             teams: team.into_iter().cloned().collect(),
-            subject: defuse_subject(&said.subject),
+            subject: defuse_subject(&format!("{test}{}", said.subject)),
             body: lines.join("\n") + "\n",
             link: format!("{desk}/handoffs/{handoff}"),
             sentence: said.sentence,

@@ -63,6 +63,7 @@ impl Opening<'_> {
             journey,
             stage: Stage::Opened,
             mode: kind.mode,
+            test: false,
             config: config.version,
             source: self.source.clone(),
             from: kind.from.clone(),
@@ -116,7 +117,12 @@ impl Opening<'_> {
         }
         beside::begin(&mut handoff, kind, config);
         let holds = |when: &[String]| hold(when, config, (&handoff, &package), now);
-        handoff.involved = involved::at_opening(&kind.involve, holds, config);
+        let (tests, email) = (&config.test_leads, package.subject.email.as_deref());
+        let test = event.test
+            || email.is_some_and(|email| tests.has(email))
+            || (!tests.when.is_empty() && holds(&tests.when));
+        let involved = involved::at_opening(&kind.involve, holds, config);
+        (handoff.test, handoff.involved) = (test, involved);
         threshold::at_opening(&mut handoff, kind, now);
         (handoff, package)
     }

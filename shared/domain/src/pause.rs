@@ -12,8 +12,10 @@ pub const PAUSES_MAX: usize = 20;
 
 /// One stretch of time in which clocks stood still.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pause {
     /// When it began.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
     /// Who wanted it.
@@ -21,9 +23,11 @@ pub struct Pause {
     /// Why, from the type's list.
     pub reason: String,
     /// When it ends unless somebody ends it sooner.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub until: DateTime<Utc>,
     /// When it ended.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<DateTime<Utc>>"))]
     #[serde(
         default,
         with = "chrono::serde::ts_milliseconds_option",

@@ -49,6 +49,7 @@ pub(crate) fn commit(changes: Vec<Change>) -> Commit {
             rule: Some("Inbound".into()),
             amount: None,
             mode: Mode::Live,
+            test: false,
         },
         lineage: None,
         personal: BTreeMap::new(),

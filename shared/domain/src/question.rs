@@ -22,6 +22,7 @@ const MENTIONED_MAX: usize = 10;
 
 /// A question that is not answered yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Question {
     /// Its number within the handoff, from 1.
     pub n: u32,
@@ -30,6 +31,7 @@ pub struct Question {
     /// Whom.
     pub to: PersonId,
     /// When.
+    #[cfg_attr(feature = "schema", schemars(with = "DateTime<Utc>"))]
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
 }

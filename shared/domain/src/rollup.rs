@@ -31,7 +31,7 @@ use crate::{
     change::{Change, Response},
     clock::Credit,
     commit::{About, Commit},
-    config::{Act, Mode},
+    config::Act,
     handoff::Handoff,
     ids::TypeKey,
     money::Money,
@@ -83,7 +83,7 @@ pub struct Delta {
 /// The same commit always gives the same deltas, and deltas only add up: folding all commits in any
 /// order, in any batches, gives the rows that are stored.
 pub fn contributions(commit: &Commit) -> Vec<Delta> {
-    if commit.about.mode == Mode::Off {
+    if !commit.about.counts() {
         return Vec::new();
     }
     let mut tally = Tally { about: &commit.about, sums: BTreeMap::new() };
@@ -239,7 +239,7 @@ impl Tally<'_> {
             return;
         };
         self.both(&who, "first_opened", 1);
-        if let Some(previous) = &lineage.previous {
+        if let Some(previous) = lineage.previous.as_ref().filter(|previous| previous.counts()) {
             let counter = format!("led_to.{}", self.about.kind);
             for dimension in dimensions(previous, &answering(previous)) {
                 self.add(Family::Cohort, dimension, previous.opened_day, &counter, 1);

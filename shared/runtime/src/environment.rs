@@ -130,6 +130,11 @@ impl Environment {
         !self.bus.is_empty() && !self.topic.is_empty()
     }
 
+    /// Tells whether the topic is named.
+    pub fn has_topic(&self) -> bool {
+        !self.topic.is_empty()
+    }
+
     /// Asks in the name of another account: emulators tell them apart by their access keys.
     pub fn with_account(self, key: &str) -> Self {
         Self { credentials: Credentials::new(key, "local", None, None, "local"), ..self }

@@ -24,4 +24,4 @@ pub use environment::Environment;
 pub use ids::Ids;
 pub use outside::{Answer, Ask, Outside};
 pub use secrets::Secrets;
-pub use topic::{Message, Topic};
+pub use topic::{Message, SubscriberError, Topic};

@@ -5,7 +5,7 @@
 //! The client is made when it is first needed: most organisations ask nobody.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -128,7 +128,7 @@ impl Outside {
     pub fn address(&self, base: &str, kind: &str) -> String {
         match (&self.here, base) {
             (Some(here), "local") => format!("{here}/{kind}"),
-            _ => base.trim_end_matches('/').to_owned(),
+            _ => base.to_owned(),
         }
     }
 
@@ -155,6 +155,21 @@ impl Outside {
         sent.unwrap_or(Err(OutsideError::Late(within)))
     }
 
+    /// Sends a request, and reads no more of its answer than the status and the headers: of whoever
+    /// only has to take something, whatever else they say.
+    ///
+    /// # Errors
+    /// [`OutsideError`]; its words name no address and no secret.
+    pub async fn hand_over(
+        &self,
+        ask: Ask,
+        within: Duration,
+    ) -> Result<(StatusCode, HeaderMap), OutsideError> {
+        let sent = tokio::time::timeout(within, self.begin(ask)).await;
+        let answer = sent.unwrap_or(Err(OutsideError::Late(within)))?;
+        Ok((answer.status(), answer.headers().clone()))
+    }
+
     async fn ask_document(
         &self,
         address: &str,
@@ -175,6 +190,15 @@ impl Outside {
     }
 
     async fn exchange(&self, ask: Ask) -> Result<Answer, OutsideError> {
+        let answer = self.begin(ask).await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok(Answer { status, headers, body: read(answer.into_body()).await? })
+    }
+
+    async fn begin(
+        &self,
+        ask: Ask,
+    ) -> Result<Response<impl BodyExt<Data = Bytes> + Unpin>, OutsideError> {
         let unaskable = |error: http::Error| OutsideError::Unaskable(error.to_string());
         let (media_type, body) = ask.body.unzip();
         let request = Request::builder().method(ask.method).uri(&ask.address);
@@ -186,9 +210,7 @@ impl Outside {
             insert(&mut request, name, value)?;
         }
         let answer = self.client()?.request(as_handoff(request)).await;
-        let answer = answer.map_err(|_| OutsideError::Unreached)?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        Ok(Answer { status, headers, body: read(answer.into_body()).await? })
+        answer.map_err(|_| OutsideError::Unreached)
     }
 
     fn client(&self) -> Result<&Http, OutsideError> {

@@ -40,12 +40,12 @@ pub async fn recorded(
 /// When the table does not answer.
 pub async fn open(store: &Store, config: &Config, now: DateTime<Utc>) -> Result<Open, StoreError> {
     let mut open = Open::default();
-    for row in store.queue(&QueueKey::Unrouted, LOOKED_AT).await? {
+    for row in real(store.queue(&QueueKey::Unrouted, LOOKED_AT).await?) {
         let since = row.routing.as_ref().map_or(now, |routing| routing.since);
         open.unrouted.push(waiting(&row, since));
     }
     for rep in reps(config) {
-        for row in store.queue(&QueueKey::Owner(rep.clone()), LOOKED_AT).await? {
+        for row in real(store.queue(&QueueKey::Owner(rep.clone()), LOOKED_AT).await?) {
             let missed = row.lead.as_ref().filter(|lead| {
                 lead.due_at <= now
                     && lead.met_at.is_none()
@@ -65,6 +65,11 @@ async fn numbers(store: &Store, dimension: &str, day: NaiveDate) -> Result<Numbe
 fn reps(config: &Config) -> impl Iterator<Item = &PersonId> {
     let takes = config.people.iter().filter(|(_, person)| person.capacity.is_some());
     takes.map(|(rep, _)| rep)
+}
+
+/// Leaves out tests: nobody is to be asked why they wait.
+fn real(rows: Vec<QueueRow>) -> impl Iterator<Item = QueueRow> {
+    rows.into_iter().filter(|row| !row.test)
 }
 
 fn waiting(row: &QueueRow, since: DateTime<Utc>) -> Waiting {

@@ -1,6 +1,10 @@
 //! The topic: mail to managers and reps as designed text, with attributes their subscriptions
 //! filter by.
 
+mod subscribers;
+
+pub use subscribers::SubscriberError;
+
 use aws_sdk_sns::{Client, types::MessageAttributeValue};
 
 /// A mail, ready to be sent.

@@ -108,14 +108,28 @@ pub struct QueueRow {
     /// Why it waits for an owner, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
+    /// Whether it is a test.
+    #[serde(default)]
+    pub test: bool,
     /// How pressing it is: sorts as text, most urgent first.
     #[serde(default)]
     pub urgency: String,
 }
 
 /// Attributes a queue row shows, projected into the index.
-pub(crate) const QUEUE_SHOWS: [&str; 10] =
-    ["id", "type", "stage", "owner", "pool", "to", "score", "completeness", "lead", "routing"];
+pub(crate) const QUEUE_SHOWS: [&str; 11] = [
+    "id",
+    "type",
+    "stage",
+    "owner",
+    "pool",
+    "to",
+    "score",
+    "completeness",
+    "lead",
+    "routing",
+    "test",
+];
 
 /// Orders a queue: time to the deadline, then the higher score.
 pub fn urgency(handoff: &Handoff) -> String {

@@ -49,6 +49,8 @@ async fn silence_is_at_once_and_what_was_silenced_can_be_sent_after_it() {
     assert!(world.handoff(&id).await.clocks[0].breached_at.is_some(), "clocks go on");
     let all = deliveries(&mut world, &id).await;
     assert_eq!(delivery(&all, "events", "handoff.assigned")["state"], "muted");
+    let mail = delivery(&all, "mail", "breached");
+    assert_eq!(mail["state"], "muted", "what nobody was mailed is listed");
     // After it, the next thing that happens brings what is kept up to date.
     world.pass(Duration::hours(2)).await;
     let owner = world.handoff(&id).await.owner.unwrap();
@@ -77,4 +79,76 @@ async fn redrive(
 ) -> tests::Answer {
     let headers = [("x-handoff-person", person)];
     world.call(Method::POST, "/api/outbox/redrive", &headers, body.clone()).await
+}
+
+#[tokio::test]
+async fn a_test_goes_its_whole_way_and_no_number_counts_it() {
+    let organisation = format!(
+        "{ORGANISATION}\n[test_leads]\nemails = [\"*@test.example\"]\n\
+         when = [\"lead.company == 'Testing Inc'\"]\n"
+    );
+    let (mut world, vendors) = with(organisation).await;
+    let lead = |id: &str, email: &str, company: &str, test: bool| {
+        json!({
+            "subject": { "crm": "hubspot", "object": "contact", "id": id, "name": "Dana Reyes",
+                         "email": email, "company": company, "country": "GB" },
+            "test": test,
+        })
+    };
+    let mut tests = Vec::new();
+    for data in [
+        lead("1", "dana@TEST.example", "Acme", false),
+        lead("2", "dana@acme.example", "Testing Inc", false),
+        lead("3", "dana@other.example", "Acme", true),
+    ] {
+        tests.push(world.event("demo.requested", data).await.opened());
+        world.settle().await;
+    }
+    let real = lead("4", "dana@real.example", "Acme", false);
+    let real = world.event("demo.requested", real).await.opened();
+    world.settle().await;
+    for id in &tests {
+        assert!(world.handoff(id).await.test);
+        let all = deliveries(&mut world, id).await;
+        assert_eq!(delivery(&all, "chat", "card")["state"], "sent");
+    }
+    assert!(!world.handoff(&real).await.test);
+    let owner = world.handoff(&tests[0]).await.owner.unwrap();
+    let own = vendors.slack_messages(&format!("D024{}", owner.as_str().to_uppercase()));
+    assert!(own[0].words().contains("Test, Hot lead: Dana"), "{own:?}");
+    world.act(owner.as_str(), &tests[0], "touch", json!({ "channel": "phone" })).await;
+    world.act(owner.as_str(), &tests[0], "complete", json!({ "outcome": "meeting_booked" })).await;
+    let subject = |subject: &str| subject.starts_with("Test: ");
+    // Two tests and the real one are missed, and say so.
+    world.pass(Duration::minutes(6)).await;
+    let mail = world.read_mail();
+    let missed: Vec<_> = mail.iter().filter(|(said, _)| said.contains("Missed")).collect();
+    assert_eq!(missed.len(), 3, "{mail:?}");
+    assert_eq!(missed.iter().filter(|(said, _)| subject(said)).count(), 2, "{missed:?}");
+    let day = world.now().date_naive();
+    let rows = world.store.rollups("happened", "all", day, day).await.unwrap();
+    let counted = |name: &str| rows[&day].get(name).copied().unwrap_or_default();
+    assert_eq!(counted("opened"), 1, "{rows:?}");
+    assert_eq!((counted("breached.respond"), counted("completed")), (1, 0), "{rows:?}");
+    // The digest tells of what waits, and of no test.
+    world.until("2026-01-06T07:31:00Z".parse().unwrap()).await;
+    let digests: Vec<_> = world.read_mail();
+    let priya = digests.iter().find(|(_, body)| body.contains("For Priya")).expect("a digest");
+    assert!(priya.1.contains(real.as_str()), "{}", priya.1);
+    assert!(tests.iter().all(|id| !priya.1.contains(id.as_str())), "{}", priya.1);
+    let queue = world.get("/api/handoffs").await.body;
+    let marked = queue["handoffs"].as_array().unwrap().iter().filter(|one| one["test"] == true);
+    assert_eq!(marked.count(), 3, "{queue}");
+}
+
+#[tokio::test]
+async fn while_everything_is_muted_no_digest_is_sent() {
+    let (mut world, _vendors) = world().await;
+    let mute = Mute { since: world.now(), until: None };
+    world.store.put_mute(Some(&mute)).await.unwrap();
+    world.until("2026-01-06T07:31:00Z".parse().unwrap()).await;
+    assert!(world.read_mail().is_empty());
+    world.store.put_mute(None).await.unwrap();
+    world.until("2026-01-07T07:31:00Z".parse().unwrap()).await;
+    assert!(world.read_mail().iter().any(|(_, body)| body.contains("For Priya")));
 }

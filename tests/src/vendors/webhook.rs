@@ -4,6 +4,7 @@
 //! another the sender signs with both. The same id is the same message, byte for byte.
 
 use super::call::{Call, Faults, Reply};
+use crate::shape::wrong_with_webhook;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use hmac::{Hmac, KeyInit, Mac};
@@ -75,6 +76,9 @@ impl Receiver {
         let before = self.received.iter().find(|one| one.id == id);
         let same = before.is_none_or(|before| before.body == *body);
         faults.must(same, || format!("{id} came with another body"));
+        for wrong in wrong_with_webhook(body) {
+            faults.must(false, || wrong);
+        }
         if !faults.is_clean() {
             return Reply::text(if at == 0 { 401 } else { 400 }, "refused");
         }

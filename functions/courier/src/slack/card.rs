@@ -35,7 +35,8 @@ pub(super) fn card(context: &Context, conversation: &Conversation) -> Message {
         Conversation::Person(person) => Some(person),
         Conversation::Channel(_) => None,
     };
-    let kind = kind(context);
+    let kind =
+        if handoff.test { format!("Test, {}", kind(context)) } else { kind(context).to_owned() };
     let title = context.package.title();
     let status = status(context, reader);
     let mut blocks = vec![json!({

@@ -14,6 +14,7 @@ use crate::{
     verdict::{Later, Verdict, left_alone},
 };
 use card::Message;
+use chrono::{DateTime, Utc};
 use domain::{delivery::Conversation, notice::Notice};
 use http::Method;
 use runtime::{Answer, outside::OutsideError};
@@ -60,7 +61,7 @@ impl Courier {
         let identity = format!("{}:{}", context.handoff.id, claimed.part);
         let mut place = claimed.known.clone();
         if !is_shown && claimed.unsure {
-            match self.find(line, (&to, None), &identity, claimed).await {
+            match self.find(line, (&to, None), &identity, context.handoff.opened_at).await {
                 Ok(found) => place.extend(found.unwrap_or_default()),
                 // Nobody may look.
                 Err(Verdict::Later(Later { must_act: true, .. })) => {}
@@ -105,8 +106,8 @@ impl Courier {
             Some((channel, ts)) => (channel.clone(), Some(ts.clone())),
             None => (to, None),
         };
-        let known = claimed.unsure.then_some(claimed);
-        let about = (notice.id.as_str(), known);
+        let said_at = context.commit.as_ref().map_or(claimed.since, |commit| commit.at);
+        let about = (notice.id.as_str(), claimed.unsure.then_some(said_at));
         self.post(line, (&to, thread), &card::notice(notice), about).await
     }
 
@@ -157,13 +158,13 @@ impl Courier {
         line: &Line<'_>,
         (to, thread): (&str, Option<String>),
         message: &Message,
-        (identity, unsure): (&str, Option<&Delivery>),
+        (identity, unsure_since): (&str, Option<DateTime<Utc>>),
     ) -> Verdict {
-        if let Some(claimed) = unsure {
+        if let Some(since) = unsure_since {
             // There may have been no card to stand beneath when it was said.
-            let mut found = self.find(line, (to, None), identity, claimed).await;
+            let mut found = self.find(line, (to, None), identity, since).await;
             if let (Ok(None), Some(thread)) = (&found, &thread) {
-                found = self.find(line, (to, Some(thread)), identity, claimed).await;
+                found = self.find(line, (to, Some(thread)), identity, since).await;
             }
             match found {
                 Ok(Some(known)) => {
@@ -196,20 +197,21 @@ impl Courier {
         }
     }
 
-    /// Looks for a message of ours among the last of a conversation.
+    /// Looks for a message of ours among the last of a conversation: it is no older than what it is
+    /// of, however often and late it was tried.
     async fn find(
         &self,
         line: &Line<'_>,
         (to, thread): (&str, Option<&str>),
         identity: &str,
-        claimed: &Delivery,
+        since: DateTime<Utc>,
     ) -> Result<Option<BTreeMap<String, String>>, Verdict> {
         let mut channel = to.to_owned();
         if to.starts_with(['U', 'W']) {
             let opened = self.call(line, "conversations.open", &json!({ "users": to })).await?;
             channel = opened["channel"]["id"].as_str().unwrap_or(to).to_owned();
         }
-        let oldest = (claimed.since.timestamp() - CLOCKS_DIFFER_SECONDS).to_string();
+        let oldest = (since.timestamp() - CLOCKS_DIFFER_SECONDS).to_string();
         let mut body = json!({
             "channel": channel, "oldest": oldest, "limit": LOOKED_THROUGH,
             "include_all_metadata": true,

@@ -91,6 +91,7 @@ pub(crate) fn state(handoff: &Handoff) -> Map<String, Value> {
         ("from", json!(handoff.from)),
         ("to", json!(handoff.to)),
         ("mode", json!(handoff.mode)),
+        ("test", json!(handoff.test)),
         ("journey", json!(handoff.journey)),
         ("previous", json!(handoff.previous)),
         ("config_version", json!(handoff.config)),

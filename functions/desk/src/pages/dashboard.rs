@@ -414,6 +414,7 @@ mod tests {
             completeness: 0,
             lead: None,
             routing,
+            test: false,
             urgency: String::new(),
         }
     }

@@ -61,6 +61,7 @@ struct Form {
     blocks: Vec<Block>,
     saved: Option<Moment>,
     wrong: usize,
+    test: bool,
 }
 
 /// A part of the subject.
@@ -225,6 +226,7 @@ impl Desk {
             blocks: fields::blocks(&asked, &filled),
             saved: typed.saved.map(|at| Moment::of(at, reader.zone)),
             wrong: typed.wrong.len(),
+            test: pairs.contains_key("test"),
         })
     }
 }

@@ -56,6 +56,7 @@ struct Line {
     score: String,
     completeness: u8,
     questions: usize,
+    test: bool,
 }
 
 impl Desk {
@@ -158,6 +159,7 @@ fn line(row: &Row, reader: &Reader<'_>) -> Line {
         score: handoff.score.map_or_else(|| "–".to_owned(), |score| score.to_string()),
         completeness: handoff.completeness,
         questions: handoff.questions.len(),
+        test: handoff.test,
     }
 }
 

@@ -23,7 +23,7 @@ use domain::{
 use http::HeaderMap;
 
 /// The members of `data` that have a meaning of their own.
-const DATA: [&str; 9] = [
+const DATA: [&str; 10] = [
     "subject",
     "score",
     "previous_score",
@@ -32,6 +32,7 @@ const DATA: [&str; 9] = [
     "owner_email",
     "channel",
     "outcome",
+    "test",
     "fields",
 ];
 
@@ -73,6 +74,7 @@ fn event(source: &Source, body: &Object<'_>) -> Result<SourceEvent, Fault> {
         owner_email: data.text("owner_email")?,
         channel: data.text("channel")?,
         outcome: data.text("outcome")?,
+        test: data.tick("test")?,
         ..SourceEvent::default()
     };
     let fields = data.object("fields")?;
@@ -188,6 +190,14 @@ impl<'a> Object<'a> {
             return Ok(None);
         }
         Ok(self.member(member, Node::as_id)?.map(str::to_owned))
+    }
+
+    fn tick(&self, member: &str) -> Result<bool, Fault> {
+        let tick = self.member(member, |node| match node {
+            Node::Bool(tick) => Some(*tick),
+            _ => None,
+        })?;
+        Ok(tick.unwrap_or_default())
     }
 
     fn kind(&self, member: &str) -> Result<Option<ObjectKind>, Fault> {

@@ -1,4 +1,6 @@
-//! SNS's `Publish`, in its query protocol: a form in, XML out.
+//! SNS in its query protocol: a form in, XML out. It takes messages, and keeps subscriptions.
+
+mod subscriptions;
 
 use std::collections::BTreeMap;
 
@@ -20,22 +22,22 @@ type Form = BTreeMap<String, String>;
 
 pub(super) fn answer(desk: &Desk, body: &[u8]) -> Response {
     let form = parse_form(body);
-    let answer = match form.get("Action").map(String::as_str) {
-        Some("Publish") => publish(desk, &form),
-        action => {
-            let message =
-                format!("The local topic knows no action {}.", action.unwrap_or("at all"));
+    let action = form.get("Action").map_or("", String::as_str);
+    let answer = match action {
+        "Publish" => publish(desk, &form).map(|id| format!("<MessageId>{id}</MessageId>")),
+        action => subscriptions::answer(&desk.ledger, action, &form).unwrap_or_else(|| {
+            let message = format!("The local topic knows no action `{action}`.");
             Err(Refusal::new(400, "InvalidAction", message))
-        }
+        }),
     };
     match answer {
-        Ok(id) => respond(
+        Ok(result) => respond(
             200,
             "text/xml",
             format!(
-                "<PublishResponse xmlns=\"{NAMESPACE}\"><PublishResult><MessageId>{id}</MessageId>\
-                 </PublishResult><ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata>\
-                 </PublishResponse>"
+                "<{action}Response xmlns=\"{NAMESPACE}\"><{action}Result>{result}</{action}Result>\
+                 <ResponseMetadata><RequestId>local</RequestId></ResponseMetadata>\
+                 </{action}Response>"
             ),
         ),
         Err(Refusal { status, code, message }) => {
@@ -60,9 +62,7 @@ fn publish(desk: &Desk, form: &Form) -> Result<String, Refusal> {
 
 /// Reads a message as SNS would accept it.
 fn message(form: &Form) -> Result<Sent, Refusal> {
-    let topic = form.get("TopicArn").or_else(|| form.get("TargetArn"));
-    let topic = topic.filter(|arn| arn.starts_with("arn:aws:sns:") && arn.split(':').count() == 6);
-    let topic = topic.ok_or_else(|| invalid("TopicArn"))?;
+    let topic = topic(form)?;
     let message = form.get("Message").filter(|text| !text.is_empty());
     let message = message.ok_or_else(|| invalid("Empty message"))?;
     let subject = form.get("Subject");
@@ -78,11 +78,17 @@ fn message(form: &Form) -> Result<Sent, Refusal> {
         return Err(invalid("Message too long"));
     }
     Ok(Sent::Topic {
-        topic: topic.clone(),
+        topic: topic.to_owned(),
         subject: subject.cloned(),
         message: message.clone(),
         attributes: attributes(form)?,
     })
+}
+
+fn topic(form: &Form) -> Result<&str, Refusal> {
+    let topic = form.get("TopicArn").or_else(|| form.get("TargetArn")).map(String::as_str);
+    let topic = topic.filter(|arn| arn.starts_with("arn:aws:sns:") && arn.split(':').count() == 6);
+    topic.ok_or_else(|| invalid("TopicArn"))
 }
 
 /// ASCII on one line, starting with a letter, a digit or punctuation, under 100 characters.

@@ -8,7 +8,7 @@ use crate::{
     change::{Change, Response},
     clock::{ClockState, Credit},
     commit::{About, Commit},
-    config::{Act, Mode},
+    config::Act,
     money::Money,
     rollup::{FIVE_MINUTES_SECONDS, Family, bucket_counter, bucket_of},
 };
@@ -42,7 +42,7 @@ impl Recount {
     /// Counts one handoff's whole history, oldest commit first.
     pub fn add(&mut self, history: &[Commit]) {
         let mut reading = Reading { recount: self, last: Last::default() };
-        for commit in history.iter().filter(|commit| commit.about.mode != Mode::Off) {
+        for commit in history.iter().filter(|commit| commit.about.counts()) {
             for change in &commit.changes {
                 reading.read(commit, change);
             }
@@ -137,7 +137,8 @@ impl Reading<'_> {
                 let lineage = commit.lineage.iter().filter(|lineage| lineage.first_in_lane);
                 for lineage in lineage {
                     self.act(about, who, "first_opened", 1);
-                    if let Some(previous) = &lineage.previous {
+                    let previous = lineage.previous.as_ref().filter(|one| one.counts());
+                    if let Some(previous) = previous {
                         let answers = Credit {
                             owner: previous.owner.clone().or_else(|| previous.owner_before.clone()),
                             pool: previous.pool.clone(),

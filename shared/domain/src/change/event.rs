@@ -2,12 +2,12 @@
 
 use super::Change;
 use crate::config::Act;
-use serde_json::Value;
 
 /// Every event others can hear of on the bus.
-pub const EVENTS: [&str; 32] = [
+pub const EVENTS: [&str; 34] = [
     "handoff.opened",
     "handoff.joined",
+    "handoff.updated",
     "handoff.assigned",
     "handoff.reassigned",
     "handoff.unrouted",
@@ -32,6 +32,7 @@ pub const EVENTS: [&str; 32] = [
     "handoff.milestone_known",
     "handoff.milestone_missed",
     "handoff.involved",
+    "handoff.released",
     "handoff.paused",
     "handoff.resumed",
     "handoff.task_missed",
@@ -41,23 +42,12 @@ pub const EVENTS: [&str; 32] = [
 ];
 
 impl Change {
-    /// Shows what outsiders see of it: an opening's whole state, a trace and clocks are read from
-    /// the API.
-    pub fn outward(&self) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            for long in ["handoff", "trace", "clocks"] {
-                fields.remove(long);
-            }
-        }
-        value
-    }
-
     /// Names the event it becomes on the bus; `None` for what only the history keeps.
     pub fn event(&self) -> Option<&'static str> {
         Some(match self {
             Self::Opened { .. } => "handoff.opened",
             Self::Joined { .. } | Self::Upgraded { .. } => "handoff.joined",
+            Self::Updated { .. } => "handoff.updated",
             Self::Assigned { before: None, .. } => "handoff.assigned",
             Self::Assigned { .. } => "handoff.reassigned",
             Self::Unrouted { again: false, .. } => "handoff.unrouted",
@@ -82,17 +72,16 @@ impl Change {
             Self::MilestoneKnown { .. } => "handoff.milestone_known",
             Self::MilestoneMissed { .. } => "handoff.milestone_missed",
             Self::Involved { .. } => "handoff.involved",
+            Self::Released { .. } => "handoff.released",
             Self::Paused { .. } => "handoff.paused",
             Self::Resumed { .. } => "handoff.resumed",
             Self::TaskMissed { .. } => "handoff.task_missed",
             Self::Briefed { .. } => "handoff.briefed",
             Self::ClockMoved { .. } => "handoff.clock_moved",
             Self::Flagged { .. } => "handoff.flagged",
-            Self::Updated { .. }
-            | Self::SurveyWithdrawn { .. }
+            Self::SurveyWithdrawn { .. }
             | Self::MilestonesBegun { .. }
             | Self::ReadBack
-            | Self::Released { .. }
             | Self::Mentioned { .. }
             | Self::CadenceStarted { .. }
             | Self::CadenceEnded { .. }

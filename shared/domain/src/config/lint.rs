@@ -10,8 +10,11 @@ mod messages;
 mod outward;
 mod roster;
 
-use super::{load::Reader, model::*, nearest::among, types::*};
-use crate::{event::names, routing::Rules};
+use super::{load::Reader, model::*, nearest::among, test_leads, types::*};
+use crate::{
+    event::names,
+    routing::{self, Rules},
+};
 use toml::de::DeTable;
 
 /// Reports every dangling name and every rule that cannot work.
@@ -30,6 +33,7 @@ pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Rea
     lint.chat();
     lint.ids();
     lint.mail();
+    lint.test_leads();
 }
 
 struct Lint<'l, 'a> {
@@ -74,6 +78,29 @@ impl Lint<'_, '_> {
         if chrono::NaiveTime::parse_from_str(&organisation.digest_at, "%H:%M").is_err() {
             let message = format!("`{}` is no time of day.", organisation.digest_at);
             self.report(&["organisation", "digest_at"], "wrong-time", message, "Write 07:30.");
+        }
+    }
+
+    fn test_leads(&mut self) {
+        let tests = &self.config.test_leads;
+        for (index, pattern) in tests.emails.iter().enumerate() {
+            if !test_leads::is_pattern(pattern) {
+                let message = format!("`{pattern}` is no address.");
+                let help = "Write a whole one, or `*@acme.example` for all of a domain.";
+                let index = index.to_string();
+                self.report(&["test_leads", "emails", &index], "wrong-address", message, help);
+            }
+        }
+        self.clauses(&["test_leads", "when"], &tests.when);
+    }
+
+    /// Reports what is wrong with conditions that stand elsewhere than in a rule.
+    fn clauses(&mut self, path: &[&str], clauses: &[String]) {
+        for (place, clause) in clauses.iter().enumerate() {
+            if let Some((code, message, help)) = routing::clause_fault(self.config, clause) {
+                let place = place.to_string();
+                self.report(&[path, &[&place]].concat(), code, message, &help);
+            }
         }
     }
 

@@ -68,7 +68,7 @@ const SOFT: [&str; 9] = [
 /// configuration at all has one a byte.
 const PROBLEMS_MAX: usize = 1_000;
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "organisation",
     "calendars",
     "people",
@@ -82,6 +82,7 @@ const SECTIONS: [&str; 14] = [
     "enrichments",
     "destinations",
     "mail",
+    "test_leads",
     "files",
 ];
 
@@ -165,6 +166,7 @@ impl<'a> Reader<'a> {
             enrichments: self.optional(&document, "enrichments"),
             destinations: self.optional(&document, "destinations"),
             mail: self.perhaps(&document, "mail"),
+            test_leads: self.perhaps(&document, "test_leads"),
             organisation: organisation?,
         };
         if let Some(lint) = self.lints.filter(|_| self.problems.is_empty()) {

@@ -15,6 +15,7 @@ mod outward;
 #[cfg(feature = "schema")]
 mod schema;
 pub(crate) mod territories;
+mod test_leads;
 mod types;
 
 pub use fields::*;
@@ -24,6 +25,7 @@ pub use outward::*;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use territories::{Row, Seen, Territories};
+pub use test_leads::TestLeads;
 pub use types::*;
 
 /// The longest file that is read with a configuration, in bytes; what it is may allow it less.

@@ -3,6 +3,7 @@
 use super::{
     outward::{Destination, EnrichmentRule, MailRule},
     territories::Territories,
+    test_leads::TestLeads,
     types::HandoffType,
 };
 use crate::{
@@ -46,6 +47,8 @@ pub struct Config {
     pub destinations: BTreeMap<String, Destination>,
     /// Who is mailed what, and when.
     pub mail: MailRule,
+    /// What makes a lead a test, which no number counts.
+    pub test_leads: TestLeads,
 }
 
 /// The organisation as a whole.

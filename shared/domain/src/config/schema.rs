@@ -8,6 +8,7 @@ use super::{
     load::{CalendarRule, TableRule},
     model::{Lane, MessageRule, Organisation, Person, Pool, Rule, Source},
     outward::{Destination, EnrichmentRule, MailRule},
+    test_leads::TestLeads,
     types::HandoffType,
 };
 use crate::{
@@ -55,6 +56,9 @@ struct Document {
     /// Who is mailed what, and when.
     #[schemars(default)]
     mail: MailRule,
+    /// What makes a lead a test, which no number counts.
+    #[schemars(default)]
+    test_leads: TestLeads,
     /// Files that were read with the configuration; `handoff push` writes them.
     #[schemars(default)]
     files: BTreeMap<String, String>,

@@ -84,6 +84,7 @@ fn task(handoff: &Handoff, package: &Package, config: &Config) -> Option<CrmTask
         Stage::Returned | Stage::Recycled | Stage::Cancelled => TaskState::Dropped,
         _ => TaskState::Open,
     };
+    let test = if handoff.test { "Test: " } else { "" };
     let does = if pressing { "call" } else { "get in touch with" };
     let desk = config.organisation.public_url.trim_end_matches('/');
     let missing = match handoff.completeness {
@@ -91,7 +92,7 @@ fn task(handoff: &Handoff, package: &Package, config: &Config) -> Option<CrmTask
         percent => format!(" The package is {percent} % complete: the page says what is missing."),
     };
     Some(CrmTask {
-        subject: format!("{name}: {does} {} [{}]", package.title(), handoff.id),
+        subject: format!("{test}{name}: {does} {} [{}]", package.title(), handoff.id),
         text: format!("{desk}/handoffs/{}\n\n{name} from {}.{missing}", handoff.id, handoff.from),
         due_at,
         pressing,

@@ -44,6 +44,7 @@ fn commit(kind: &str, changes: Vec<Change>) -> Commit {
             rule: None,
             amount: None,
             mode: Mode::Live,
+            test: false,
         },
         lineage: None,
         personal: BTreeMap::new(),

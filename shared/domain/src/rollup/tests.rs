@@ -196,9 +196,9 @@ fn a_rejection_counts_for_whoever_had_it() {
 #[test]
 fn what_is_only_observed_counts_and_what_is_off_does_not() {
     let mut commit = commit(vec![Change::Rated { score: 5, complete: true, stands: true }]);
-    commit.about.mode = Mode::Observe;
+    commit.about.mode = crate::config::Mode::Observe;
     assert!(lines(&commit, "all").contains(&"happened all 06 rating_sum +5".to_owned()));
-    commit.about.mode = Mode::Off;
+    commit.about.mode = crate::config::Mode::Off;
     assert_eq!(contributions(&commit), []);
 }
 

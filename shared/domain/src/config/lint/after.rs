@@ -2,10 +2,7 @@
 //! or tell apart, people nobody is.
 
 use super::{Lint, keys};
-use crate::{
-    config::{HandoffType, MilestoneRule},
-    routing,
-};
+use crate::config::{HandoffType, MilestoneRule};
 
 impl Lint<'_, '_> {
     /// Reports what is wrong with the people a type involves, its survey and its milestones.
@@ -46,13 +43,7 @@ impl Lint<'_, '_> {
                 let help = keys(&rule.who, roles.keys());
                 self.report(&[&path[..], &["who"]].concat(), "unknown-role", message, &help);
             }
-            for (place, clause) in rule.when.iter().enumerate() {
-                if let Some((code, message, help)) = routing::clause_fault(self.config, clause) {
-                    let place = place.to_string();
-                    let path = [&path[..], &["when", &place]].concat();
-                    self.report(&path, code, message, &help);
-                }
-            }
+            self.clauses(&[&path[..], &["when"]].concat(), &rule.when);
         }
     }
 
