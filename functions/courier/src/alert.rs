@@ -12,7 +12,9 @@ const ALERTS_A_DAY: usize = 5;
 /// What somebody must hear.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Alert<'a> {
-    /// Nothing arrives before somebody does something.
+    /// Nothing arrives there before somebody does something.
+    Shut(&'a str),
+    /// Something does not arrive before somebody does something.
     MustAct(&'a str),
     /// Something was tried for a day.
     GivenUp(&'a str),
@@ -32,13 +34,15 @@ impl Courier {
         }
         let config = context.config();
         let (what, why) = match alert {
-            Alert::MustAct(why) => ("does not take what it is sent", why),
+            Alert::Shut(why) | Alert::MustAct(why) => ("does not take what it is sent", why),
             Alert::GivenUp(why) => ("was tried for a day, and something is given up", why),
         };
         let row = self.destination(lane).await?;
         let today = config.day_of(self.clock.now()).to_string();
-        let Some(alerted) = told_today(row.alerted.as_deref(), &today, &format!("{what}: {why}"))
-        else {
+        // That nothing arrives at all is told however many small things were.
+        let most = if matches!(alert, Alert::Shut(_)) { usize::MAX } else { ALERTS_A_DAY };
+        let said = format!("{what}: {why}");
+        let Some(alerted) = told_today(row.alerted.as_deref(), (&today, most), &said) else {
             return Ok(());
         };
         let admin = config.role(None, "admin").or_else(|| config.role(None, "manager"));
@@ -67,10 +71,10 @@ impl Courier {
 
 /// Adds what is to be told to what was told that day, a line each; nothing where it was told, or
 /// enough was.
-fn told_today(before: Option<&str>, today: &str, said: &str) -> Option<String> {
+fn told_today(before: Option<&str>, (today, most): (&str, usize), said: &str) -> Option<String> {
     let before = before.filter(|before| before.lines().next() == Some(today)).unwrap_or(today);
     let told = before.lines().skip(1);
-    let is_new = told.clone().all(|line| line != said) && told.count() < ALERTS_A_DAY;
+    let is_new = told.clone().all(|line| line != said) && told.count() < most;
     is_new.then(|| format!("{before}\n{said}"))
 }
 
@@ -83,14 +87,15 @@ mod tests {
         let mut told = None;
         let mut heard = 0;
         for said in ["a", "b", "a", "b", "c", "a"] {
-            if let Some(now) = told_today(told.as_deref(), "2026-01-05", said) {
+            if let Some(now) = told_today(told.as_deref(), ("2026-01-05", 5), said) {
                 (told, heard) = (Some(now), heard + 1);
             }
         }
         assert_eq!((heard, told.as_deref()), (3, Some("2026-01-05\na\nb\nc")));
-        let next = told_today(told.as_deref(), "2026-01-06", "a");
+        let next = told_today(told.as_deref(), ("2026-01-06", 5), "a");
         assert_eq!(next.as_deref(), Some("2026-01-06\na"));
         let full = "2026-01-05\n1\n2\n3\n4\n5";
-        assert_eq!(told_today(Some(full), "2026-01-05", "6"), None);
+        assert_eq!(told_today(Some(full), ("2026-01-05", 5), "6"), None);
+        assert!(told_today(Some(full), ("2026-01-05", usize::MAX), "6").is_some());
     }
 }

@@ -257,11 +257,11 @@ impl Courier {
         let failing = row.failing + u32::from(later.of_all);
         let asked = later.after.filter(|_| later.of_all);
         let shut_until = patience::alone(failing, asked, now).filter(|_| later.of_all);
-        let shut_until = shut_until.or(row.shut_until);
+        let shut_until = shut_until.max(row.shut_until);
         let reason = Some(later.why.clone());
         self.fare(DestinationRow { failing, shut_until, reason, ..row }).await?;
         match (later.must_act, again) {
-            (true, _) => self.alert(&lane, Alert::MustAct(&later.why), context).await,
+            (true, _) => self.alert(&lane, Alert::Shut(&later.why), context).await,
             (false, None) => self.alert(&lane, Alert::GivenUp(&later.why), context).await,
             (false, Some(_)) => Ok(()),
         }

@@ -86,7 +86,9 @@ impl Courier {
                 known.extend(tasked(task, made.as_deref()));
                 Verdict::Arrived { answer: said(&job), known }
             }
-            Err(Verdict::Gone) => deleted(task).knowing(known),
+            Err(Verdict::Gone) if matches!(task, TaskJob::Change { .. }) => {
+                deleted(task).knowing(known)
+            }
             Err(verdict) => verdict.knowing(known),
         }
     }

@@ -22,10 +22,7 @@ mod verdict;
 mod webhook;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::{
-    HandoffId,
-    delivery::{mailed_at_once, wanted},
-};
+use domain::{HandoffId, delivery::wanted};
 use runtime::{Clock, Configs, Ids, Outside, Secrets, Topic, configs::ConfigError};
 use salesforce::Sessions;
 use serde::Deserialize;
@@ -68,9 +65,11 @@ impl CourierError {
     /// Tells whether it may be otherwise in a moment.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Store(error) | Self::Config(ConfigError::Store(error)) => error.is_passing(),
+            Self::Store(error) => error.is_passing(),
             Self::Busy(_) => true,
-            Self::Config(_) | Self::Unreadable(_) => false,
+            // Another version of the configuration, or of this software, reads it.
+            Self::Config(_) => true,
+            Self::Unreadable(_) => false,
         }
     }
 }
@@ -133,16 +132,11 @@ impl Courier {
         let active = self.configs.active(self.clock.now()).await?;
         // An organisation that tells nobody anything pays for nothing.
         let commit = self.store.commit_at(&detail.handoff, detail.version).await?;
-        let mut all = wanted(&commit, &active.config);
-        let at_once = mailed_at_once(&commit, &active.config);
-        if all.is_empty() && at_once.is_empty() {
+        let all = wanted(&commit, &active.config);
+        if all.is_empty() {
             return Ok(());
         }
         let context = self.context(&detail.handoff, Some(commit), active).await?;
-        if context.muted {
-            // Nobody was mailed: it stands among what was silenced.
-            all.extend(at_once);
-        }
         let mut failed = None;
         for wanted in &all {
             // One that fails keeps none of the others from being said.

@@ -40,7 +40,7 @@ impl Courier {
             if let Some(shut) = row.shut_until.filter(|shut| now < *shut) {
                 return Ok(self.store.rest_destination(&row, Some(shut), now).await?);
             }
-            let Waiting { ripe, next } = self.look(lane, &row, now).await?;
+            let Waiting { ripe, next } = self.look(lane, &row, (now, until)).await?;
             if ripe.is_empty() || now >= until {
                 let next = next.map(|next| next.max(now + Duration::seconds(1)));
                 let left = (!ripe.is_empty()).then(|| now + Duration::seconds(REST_SECONDS));
@@ -59,7 +59,7 @@ impl Courier {
         &self,
         lane: &str,
         row: &DestinationRow,
-        now: DateTime<Utc>,
+        (now, until): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Waiting, CourierError> {
         let is_ripe = |one: &Delivery| {
             let failed = one.tries > 0 || one.destination != MAIL;
@@ -74,6 +74,11 @@ impl Courier {
             let ripe: Vec<Delivery> = page.into_iter().filter(is_ripe).collect();
             if !ripe.is_empty() || rest.is_none() {
                 return Ok(Waiting { ripe, next });
+            }
+            if self.clock.now() >= until {
+                // The rest is for the next round.
+                let soon = Some(now + Duration::seconds(REST_SECONDS));
+                return Ok(Waiting { ripe, next: soon });
             }
             place = rest;
         }

@@ -194,7 +194,7 @@ mod tests {
     fn a_status_means_the_same_everywhere() {
         let of = |status: u16| Verdict::of_status(StatusCode::from_u16(status).unwrap(), None);
         assert!(matches!(of(401), Verdict::Later(Later { must_act: true, of_all: true, .. })));
-        assert!(matches!(of(404), Verdict::Never { must_act: false, .. }));
+        assert_eq!(of(404), Verdict::Gone);
         assert!(matches!(of(302), Verdict::Never { must_act: true, .. }));
         assert!(matches!(of(503), Verdict::Later(Later { unsure: true, .. })));
         let Verdict::Later(later) = of(429) else { panic!("later") };

@@ -11,15 +11,17 @@ use aws_lambda_events::event::{
     dynamodb::{Event, EventRecord},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
+use chrono::{DateTime, Utc};
 use domain::{
-    Commit, PersonId,
+    AttemptId, Commit, Config, PersonId,
+    delivery::mailed_at_once,
     mail::{self, When},
     notice::{Notice, notices},
 };
 use runtime::{
     Bus, Clock, Configs, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
 };
-use store::{Quarantined, Store, StoreError, commit_name, commit_of};
+use store::{Delivery, DeliveryState, Quarantined, Store, StoreError, commit_name, commit_of};
 
 /// Tells downstream what was committed.
 #[derive(Clone)]
@@ -119,8 +121,11 @@ impl Relay {
             (!to.is_empty()).then_some((notice, to))
         });
         let all: Vec<_> = all.collect();
-        if all.is_empty() || self.store.mute(now).await?.is_some() {
+        if all.is_empty() {
             return Ok(());
+        }
+        if self.store.mute(now).await?.is_some() {
+            return self.list_unsent(commit, &active.config, now).await;
         }
         for (notice, to) in all {
             let attributes = vec![
@@ -131,6 +136,38 @@ impl Relay {
             ];
             let message = Message { subject: notice.subject, body: notice.body, attributes };
             self.topic.publish(&message).await?;
+        }
+        Ok(())
+    }
+
+    /// Lists mail that nobody is sent because everything is muted, for somebody to send it after.
+    async fn list_unsent(
+        &self,
+        commit: &Commit,
+        config: &Config,
+        now: DateTime<Utc>,
+    ) -> Result<(), RelayError> {
+        for wanted in mailed_at_once(commit, config) {
+            let part = wanted.part();
+            let unsent = Delivery {
+                handoff: commit.handoff.clone(),
+                destination: wanted.destination.clone(),
+                what: wanted.word().to_owned(),
+                to: wanted.person().cloned(),
+                version: commit.version,
+                state: DeliveryState::Muted,
+                since: commit.at,
+                at: now,
+                // The same however often the stream brings it.
+                attempt: AttemptId(format!("relay:{}:{part}", commit.version)),
+                pressing: format!("{:014}", commit.at.timestamp_millis()),
+                part,
+                ..Delivery::default()
+            };
+            match self.store.put_delivery(&unsent, None).await {
+                Ok(_) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

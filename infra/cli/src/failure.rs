@@ -79,8 +79,8 @@ pub enum Failure {
     NoOutward(usize),
     /// The topic does not let its subscriptions follow the roster.
     #[error(
-        "The topic's subscriptions do not follow the roster yet: {0}. The configuration is what it \
-         was said to be: push the same file again when that is mended."
+        "The topic's subscriptions do not follow the roster yet: {0}. What was stored stays: push the \
+         same file again when that is mended."
     )]
     Subscriptions(#[from] runtime::SubscriberError),
     /// A lead triggers nothing.

@@ -23,6 +23,7 @@ pub mod schema;
 pub mod table;
 mod times;
 pub mod up;
+pub mod words;
 
 pub use failure::Failure;
 
@@ -57,6 +58,8 @@ pub enum Command {
     Route(route::Options),
     /// Says what another configuration would have made of past handoffs
     Replay(replay::Options),
+    /// Shows how notices read by a configuration, made of what really happened
+    Words(words::Options),
     /// Stores a configuration as the next version, and shows what changes by it
     Push(push::Options),
     /// Holds what is stored against what the histories say

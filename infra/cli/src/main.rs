@@ -3,7 +3,7 @@
 use clap::Parser;
 use cli::{
     Arguments, Command, absence, audit, check, completions, demo, due, mute, push, redrive, replay,
-    route, schema, up,
+    route, schema, up, words,
 };
 use std::process::ExitCode;
 
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Route(options) => route::run(&options),
         Command::Push(options) => push::run(&options),
         Command::Replay(options) => replay::run(&options),
+        Command::Words(options) => words::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Redrive(options) => redrive::run(&options),
         Command::Absence(options) => absence::run(&options),

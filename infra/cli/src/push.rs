@@ -8,6 +8,8 @@
 
 mod follow;
 
+use follow::Followed;
+
 use crate::{Failure, organisation::Organisation, output, replay, table::Place};
 use clap::Args;
 use domain::AttemptId;
@@ -40,18 +42,19 @@ pub struct Options {
     pub json: bool,
 }
 
-/// Stores a configuration, unless it is the active one.
+/// Stores a configuration, unless it is the active one; exit 1 where the topic refused a part.
 ///
 /// # Errors
 /// When the file is no good, the table cannot be used, or somebody else pushed at the same time.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let organisation = Organisation::read(Some(&options.file))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Failure::System)?.block_on(push(options, &organisation))?;
-    Ok(ExitCode::SUCCESS)
+    let done = runtime.map_err(Failure::System)?.block_on(push(options, &organisation))?;
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn push(options: &Options, organisation: &Organisation) -> Result<(), Failure> {
+/// Tells whether everything was done; what was not is said.
+async fn push(options: &Options, organisation: &Organisation) -> Result<bool, Failure> {
     let clock = Clock::system();
     if let Some(data) = options.place.data.as_ref().filter(|data| options.preview && !data.exists())
     {
@@ -88,15 +91,21 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
         }
         false => None,
     };
+    let done = followed.as_ref().is_none_or(|it| it.as_ref().is_ok_and(Followed::is_done));
     let diff = TextDiff::from_lines(old, &organisation.text);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
     let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
     if options.json {
-        return output::document(&json!({
+        let (subscriptions, failed) = match followed.transpose() {
+            Ok(followed) => (followed, None),
+            Err(error) => (None, Some(error)),
+        };
+        output::document(&json!({
             "version": version, "was": after, "stored": stores, "added": added, "removed": removed,
             "recent": late.as_ref().map(replay::Told::document),
-            "subscriptions": followed.transpose()?,
-        }));
+            "subscriptions": subscriptions,
+        }))?;
+        return failed.map_or(Ok(done), Err);
     }
     if was.is_some() {
         output::say(&diff.unified_diff().context_radius(CONTEXT_LINES).to_string())?;
@@ -111,11 +120,12 @@ async fn push(options: &Options, organisation: &Organisation) -> Result<(), Fail
     }
     match late {
         Some(late) if late.is_empty() => {
-            output::say("Nothing was handed over in the last thirty days to try it on.\n")
+            output::say("Nothing was handed over in the last thirty days to try it on.\n")?;
         }
-        Some(late) => output::say(&format!("\nThe last thirty days: {}", late.text())),
-        None => Ok(()),
+        Some(late) => output::say(&format!("\nThe last thirty days: {}", late.text()))?,
+        None => {}
     }
+    Ok(done)
 }
 
 fn said(

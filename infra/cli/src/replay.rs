@@ -116,7 +116,9 @@ async fn past(
                 handoff: handoff.record,
                 package: package.record,
             });
-            past.extend(read.filter(|one| (since..until).contains(&one.handoff.opened_at)));
+            past.extend(read.filter(|one| {
+                !one.handoff.test && (since..until).contains(&one.handoff.opened_at)
+            }));
         }
         progress.tell(day, past.len());
     }

@@ -184,6 +184,7 @@ fn is_of_a_record(event: &str) -> bool {
             | "handoff.breached"
             | "handoff.escalated"
             | "handoff.involved"
+            | "handoff.released"
     ) && shows(event)
 }
 
@@ -201,8 +202,14 @@ fn by_bot(
     let pool = about.pool.as_ref().and_then(|pool| config.pools.get(pool));
     let channel = pool.and_then(|pool| pool.channel.as_ref()).or(destination.channel.as_ref());
     let mut all = Vec::new();
-    // A handoff that has just opened has an owner in a moment, and its pool's channel with it.
-    let shown = |event: &'static str| event != "handoff.opened" && shows(event);
+    // A handoff that has just opened has an owner in a moment, and its pool's channel with it:
+    // what is learned of it meanwhile is shown there.
+    let placed = about.owner.is_some() || about.owner_before.is_some() || about.pool.is_some();
+    let shown = |event: &'static str| match event {
+        "handoff.opened" => false,
+        "handoff.updated" | "handoff.joined" => placed,
+        other => shows(other),
+    };
     if commit.events().into_iter().any(shown) {
         let owners = about.owner.iter().chain(&about.owner_before);
         let mut seen: Vec<&PersonId> = Vec::new();
@@ -323,5 +330,43 @@ pub fn outdated(
             Some("the meeting is over")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::played;
+
+    #[track_caller]
+    fn check(change: Change, placed: bool, cards: &[&str]) {
+        let mut commit = played::commit(vec![change]);
+        if !placed {
+            commit.about.owner = None;
+            commit.about.owner_before = None;
+            commit.about.pool = None;
+        }
+        let wanted = wanted(&commit, &played::config());
+        let cards_wanted: Vec<String> =
+            wanted.iter().filter(|one| one.word() == "card").map(Wanted::part).collect();
+        assert_eq!(cards_wanted, cards);
+    }
+
+    #[test]
+    fn what_is_learned_before_anybody_has_it_is_shown_where_it_goes_and_nowhere_else() {
+        let learned =
+            Change::Updated { score: Some(90), amount: None, meeting_at: None, completeness: 50 };
+        check(learned.clone(), false, &[]);
+        check(learned, true, &["card:person:ben", "card:person:amara", "card:channel:C0SDREMEA"]);
+        check(Change::Noted, true, &[]);
+    }
+
+    #[test]
+    fn what_people_wait_for_comes_before_what_systems_do() {
+        let accepted =
+            Change::Accepted { by: "ben".into(), at: played::at("2026-01-06T09:00:00Z") };
+        let wanted = wanted(&played::commit(vec![accepted]), &played::config());
+        let slow = |one: &Wanted| matches!(one.what, What::Record | What::Event(_));
+        assert!(wanted.is_sorted_by_key(slow) && wanted.iter().any(slow), "{wanted:?}");
     }
 }

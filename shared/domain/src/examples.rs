@@ -85,8 +85,11 @@ pub fn examples(handoffs: &[(&Handoff, &Package)], config: &Config) -> Examples 
     Examples { best, worst, of: all.len() }
 }
 
-/// Gives a handoff its points; none where nothing is known of it yet.
+/// Gives a handoff its points; none where nothing is known of it yet, or it is a test.
 fn example(handoff: &Handoff, package: &Package, config: &Config) -> Option<Example> {
+    if handoff.test {
+        return None;
+    }
     let kind = config.types.get(&handoff.kind)?;
     let mut said: Vec<(i64, String)> = Vec::new();
     if let Some(rating) = handoff.rating {

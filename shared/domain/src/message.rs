@@ -120,7 +120,7 @@ pub(crate) fn names(rule: &MessageRule, config: &Config) -> BTreeSet<String> {
     plain.chain(person("owner")).chain(person("sender")).chain(fields).collect()
 }
 
-fn engine() -> Environment<'static> {
+pub(crate) fn engine() -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
@@ -129,7 +129,7 @@ fn engine() -> Environment<'static> {
     engine
 }
 
-fn worded(error: &minijinja::Error) -> String {
+pub(crate) fn worded(error: &minijinja::Error) -> String {
     let line = error.line().map(|line| format!(" in its line {line}")).unwrap_or_default();
     match error.kind() {
         ErrorKind::OutOfFuel => "it does too much, or never ends".to_owned(),

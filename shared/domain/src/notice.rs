@@ -14,6 +14,7 @@ mod bundle;
 mod clocks;
 mod passed;
 mod subject;
+pub(crate) mod words;
 
 pub use crate::digest::text::turns;
 pub use brief::Known;
@@ -63,6 +64,9 @@ pub struct Notice {
     /// Lines beneath: personal data.
     pub attached: Vec<String>,
 }
+
+/// What the subject of a test's notice begins with.
+const TEST: &str = "Test: ";
 
 /// Every kind of notice there is.
 pub const KINDS: [&str; 18] = [
@@ -316,6 +320,7 @@ impl<'a> Writer<'a> {
     }
 
     fn notice(&self, index: usize, said: Said<'_>) -> Notice {
+        let said = self.in_own_words(said);
         let Commit { handoff, version, about, .. } = self.commit;
         let desk = self.config.organisation.public_url.trim_end_matches('/');
         let mut lines = vec![format!("{desk}/handoffs/{handoff}"), String::new()];
@@ -332,7 +337,7 @@ impl<'a> Writer<'a> {
         let pool = about.pool.as_ref().and_then(|pool| self.config.pools.get(pool));
         let kind = self.config.types.get(&about.kind);
         let team = pool.map(|pool| &pool.team).or(kind.map(|kind| &kind.to));
-        let test = if about.test { "Test: " } else { "" };
+        let test = if about.test { TEST } else { "" };
         Notice {
             id: format!("{handoff}:{version}:{index}"),
             kind: said.kind,

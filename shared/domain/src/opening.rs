@@ -119,6 +119,7 @@ impl Opening<'_> {
         let holds = |when: &[String]| hold(when, config, (&handoff, &package), now);
         let (tests, email) = (&config.test_leads, package.subject.email.as_deref());
         let test = event.test
+            || self.previous.is_some_and(|(before, _)| before.test)
             || email.is_some_and(|email| tests.has(email))
             || (!tests.when.is_empty() && holds(&tests.when));
         let involved = involved::at_opening(&kind.involve, holds, config);

@@ -1,9 +1,10 @@
 //! Who subscribes to the topic: the roster says, and what is there is brought to it.
 //!
 //! The topic keeps one subscription an address, so people who share one share its filter, and a
-//! mail reaches an address when it is to anybody there. What must stay true: nothing is touched
-//! that somebody made by hand, so whoever hears everything, or filters by something else, keeps
-//! that; and the same roster planned again asks for nothing.
+//! mail reaches an address when it is to anybody there. A subscription that filters by whom mail is
+//! to and by nothing else is one of these. What must stay true: no other is touched, so whoever
+//! hears everything, or filters by something else, keeps that; and the same roster planned again
+//! asks for nothing.
 
 use crate::{config::Config, ids::PersonId};
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ pub enum Step {
 /// What is to do, and what a person should know besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What is to do, by address.
+    /// What is to do: first what ends, then by address.
     pub steps: Vec<Step>,
     /// Addresses that were invited and have not confirmed.
     pub waiting: Vec<String>,
@@ -106,6 +107,12 @@ pub fn plan(config: &Config, there: &[Subscription]) -> Plan {
         wanted.entry(plain(&person.email)).or_default().insert(id.clone());
     }
     let mut plan = Plan::default();
+    // What ends makes room for what begins.
+    for one in there.iter().filter(|one| !wanted.contains_key(&plain(&one.address))) {
+        if let (Some(arn), Hears::To(_)) = (&one.arn, &one.hears) {
+            plan.steps.push(Step::End { arn: arn.clone(), address: one.address.clone() });
+        }
+    }
     for (address, to) in &wanted {
         let here = there.iter().find(|one| plain(&one.address) == *address);
         match here.map(|one| (&one.arn, &one.hears)) {
@@ -118,11 +125,6 @@ pub fn plan(config: &Config, there: &[Subscription]) -> Plan {
                 let (arn, address, to) = (arn.clone(), address.clone(), to.clone());
                 plan.steps.push(Step::Change { arn, address, to });
             }
-        }
-    }
-    for one in there.iter().filter(|one| !wanted.contains_key(&plain(&one.address))) {
-        if let (Some(arn), Hears::To(_)) = (&one.arn, &one.hears) {
-            plan.steps.push(Step::End { arn: arn.clone(), address: one.address.clone() });
         }
     }
     plan
@@ -191,7 +193,7 @@ mod tests {
         ];
         let people = [("ada", "ada@a.example"), ("bo", "bo@a.example"), ("cy", "cy@a.example")];
         let expected =
-            ["change 2 bo@a.example to bo", "end 3 gone@a.example", "waits cy@a.example"];
+            ["end 3 gone@a.example", "change 2 bo@a.example to bo", "waits cy@a.example"];
         check(&people, &there, &expected);
     }
 

@@ -152,3 +152,35 @@ async fn while_everything_is_muted_no_digest_is_sent() {
     world.until("2026-01-07T07:31:00Z".parse().unwrap()).await;
     assert!(world.read_mail().iter().any(|(_, body)| body.contains("For Priya")));
 }
+
+#[tokio::test]
+async fn ones_own_words_are_seen_on_what_really_happened_before_anybody_is_told_in_them() {
+    let (mut world, vendors) = world().await;
+    let id = request(&mut world, 1).await;
+    world.pass(Duration::minutes(6)).await;
+    world.read_mail();
+    let own = format!(
+        "{ORGANISATION}\n[notices.breached]\nsubject = \"{{{{ owner.name }}}} is late\"\n\
+         text = \"Call them. {{{{ shipped.text }}}}\"\n"
+    );
+    let config = domain::config::load(&own).unwrap();
+    let now = world.now();
+    let newest = cli::words::newest(&world.store, &config, None, now).await.unwrap();
+    let (at, breached) = &newest["breached"];
+    let owner = world.handoff(&id).await.owner.unwrap();
+    assert!(*at < now && newest.contains_key("reminded"));
+    assert_eq!(breached.subject, format!("{} is late", config.name_of(&owner)));
+    assert!(breached.body.contains("Call them. Hot lead: the deadline of"), "{}", breached.body);
+    let only = cli::words::newest(&world.store, &config, Some("asked"), now).await.unwrap();
+    assert!(only.is_empty());
+    // Pushed, they are what is said.
+    world.store.push_config(&own, Some(1), &"own".into(), now).await.unwrap();
+    world.pass(Duration::minutes(1)).await;
+    request(&mut world, 2).await;
+    world.pass(Duration::minutes(6)).await;
+    let mail = world.read_mail();
+    assert!(mail.iter().any(|(subject, _)| subject.ends_with("is late")), "{mail:?}");
+    let manager = vendors.slack_messages("D024PRIYA");
+    let last = manager.last().unwrap().words();
+    assert!(last.contains("is late") && last.contains("Call them."), "{last}");
+}

@@ -6,7 +6,7 @@ use chrono::Duration;
 use local::sample::ORGANISATION;
 use serde_json::json;
 use store::{Delivery, DeliveryState};
-use tests::{Asked, Manner, Vendors, World};
+use tests::{Manner, Vendors, World};
 
 /// Lets vendors be well again, and everything that waits come through.
 async fn recovers(world: &mut World, vendors: &Vendors) {
@@ -80,7 +80,7 @@ async fn a_vendor_that_never_answers_is_left_alone_and_the_others_hear_at_once()
 }
 
 #[tokio::test]
-async fn after_a_day_without_a_vendor_nothing_is_lost_and_the_most_urgent_comes_first() {
+async fn after_a_day_without_a_vendor_nothing_is_lost_and_nothing_stale_is_said() {
     let day = ORGANISATION.replace("{ at = \"+10m\", do = \"reassign\" },", "");
     let (mut world, vendors) = with(day).await;
     vendors.set("slack", Manner::Status(503, vec![]));
@@ -117,21 +117,20 @@ async fn after_a_day_without_a_vendor_nothing_is_lost_and_the_most_urgent_comes_
         }
     }
     assert_eq!(cards, 12, "every owner has every card");
+    for id in &opened[..4] {
+        // What would not be true any more is not said.
+        let all = deliveries(&mut world, id).await;
+        let missed: Vec<_> = all.iter().filter(|one| one["what"] == "breached").collect();
+        assert!(missed.iter().any(|one| one["destination"] == "chat"), "{all:#?}");
+        for one in missed.iter().filter(|one| one["destination"] == "chat") {
+            assert_eq!(one["state"], "outdated", "{one:#}");
+        }
+    }
     for id in &opened {
         let all = deliveries(&mut world, id).await;
         let waits: Vec<_> = all.iter().filter(|one| one["state"] == "waiting").collect();
         assert!(waits.is_empty(), "{waits:#?}");
     }
-    let told = vendors.asked();
-    let told = told.iter().filter(|asked| asked.path.ends_with("chat.postMessage"));
-    let of = |asked: &Asked| {
-        let said = asked.body.to_string();
-        opened.iter().position(|id| said.contains(id.as_str()))
-    };
-    let order: Vec<usize> = told.filter_map(of).collect();
-    let first = order.iter().position(|one| *one == 4).unwrap();
-    let last = order.iter().position(|one| *one == 11).unwrap();
-    assert!(first < last, "the one that is due first comes first: {order:?}");
     assert!(tried < 1_500, "{tried} requests to a vendor that is away");
 }
 
@@ -362,4 +361,61 @@ async fn a_card_follows_what_becomes_known() {
     world.act(owner.as_str(), &id, "supply", phone).await;
     let after = card(&vendors);
     assert!(!before.contains("7946") && after.contains("+44 20 7946 0000"), "{after}");
+}
+
+#[tokio::test]
+async fn what_is_due_first_is_said_first_whenever_it_came() {
+    let (mut world, vendors) = world().await;
+    vendors.set("slack", Manner::Status(503, vec![]));
+    let data = json!({
+        "subject": { "crm": "hubspot", "object": "contact", "id": "1", "name": "Quinn Reyes",
+                     "email": "quinn@acme.example", "company": "Acme", "country": "GB" },
+        "score": 71, "previous_score": 40,
+    });
+    let in_hours = world.event("lead.scored", data).await.opened();
+    world.settle().await;
+    let in_minutes = request(&mut world, 2).await;
+    let due = |handoff: &domain::Handoff| handoff.clocks.iter().map(|it| it.due_at).min();
+    assert!(due(&world.handoff(&in_minutes).await) < due(&world.handoff(&in_hours).await));
+    vendors.asked();
+    vendors.recover();
+    world.pass(Duration::minutes(2)).await;
+    let told = vendors.asked();
+    let posted = told.iter().filter(|asked| asked.path.ends_with("chat.postMessage"));
+    let said: Vec<String> = posted.map(|asked| asked.body.to_string()).collect();
+    let place = |id: &domain::HandoffId| said.iter().position(|one| one.contains(id.as_str()));
+    let (first, second) = (place(&in_minutes), place(&in_hours));
+    assert!(first.is_some() && second.is_some() && first < second, "{first:?} {second:?}");
+}
+
+#[tokio::test]
+async fn a_task_whose_answer_was_lost_is_found_and_not_made_again() {
+    for (crm, object, id, made_by) in [
+        ("hubspot", "contact", "42", "/crm/v3/objects/tasks"),
+        ("salesforce", "lead", "00Qxx0000001gPLEAY", "/composite"),
+        ("pipedrive", "contact", "42", "/api/v2/activities"),
+    ] {
+        let organisation =
+            if crm == "hubspot" { ORGANISATION.to_owned() } else { with_other_crms() };
+        let (mut world, vendors) = with(organisation).await;
+        let mut times = 0;
+        vendors.by(Box::new(move |asked| {
+            let is_it = asked.method == "POST" && asked.path.ends_with(made_by);
+            times += usize::from(is_it);
+            if is_it && times == 1 { Manner::LosesReply } else { Manner::Well }
+        }));
+        let data = json!({
+            "subject": { "crm": crm, "object": object, "id": id, "name": "Dana Reyes",
+                         "email": "dana@acme.example", "country": "GB" },
+        });
+        let handoff = world.event("demo.requested", data).await.opened();
+        world.settle().await;
+        let record = |all: &[serde_json::Value]| delivery(all, crm, "record").clone();
+        let waits = record(&deliveries(&mut world, &handoff).await);
+        assert_eq!(waits["state"], "waiting", "{crm}: its answer was lost: {waits:#}");
+        world.pass(Duration::minutes(4)).await;
+        let done = record(&deliveries(&mut world, &handoff).await);
+        assert_eq!((&done["state"], tasks(&vendors, crm)), (&json!("sent"), 1), "{crm}: {done:#}");
+        world.read_mail();
+    }
 }

@@ -17,14 +17,17 @@ pub(super) struct Followed {
     ended: Vec<String>,
     waiting: Vec<String>,
     otherwise: Vec<String>,
+    /// What the topic refused, a sentence each; the next push tries it again.
+    refused: Vec<String>,
     /// Whether that was only looked at.
     preview: bool,
 }
 
-/// Brings the topic's subscriptions to the roster, or says what would be done.
+/// Brings the topic's subscriptions to the roster, or says what would be done. One that is refused
+/// keeps none of the others from theirs.
 ///
 /// # Errors
-/// When the topic refuses; what was done before stays, and the next push does the rest.
+/// When the topic does not say who hears it.
 pub(super) async fn follow(
     topic: &Topic,
     config: &Config,
@@ -33,8 +36,9 @@ pub(super) async fn follow(
     let Plan { steps, waiting, otherwise } = plan(config, &topic.subscriptions().await?);
     let mut followed = Followed { waiting, otherwise, preview, ..Followed::default() };
     for step in steps {
-        if !preview {
-            topic.take(&step).await?;
+        if !preview && let Err(refused) = topic.take(&step).await {
+            followed.refused.push(format!("{refused}."));
+            continue;
         }
         match step {
             Step::Invite { address, .. } => followed.invited.push(address),
@@ -46,6 +50,11 @@ pub(super) async fn follow(
 }
 
 impl Followed {
+    /// Tells whether the topic did everything it was asked.
+    pub(super) fn is_done(&self) -> bool {
+        self.refused.is_empty()
+    }
+
     /// Says it in a few lines; nothing where there is nothing to say.
     pub(super) fn text(&self) -> String {
         let said = |done: &str, would: &str| if self.preview { would } else { done }.to_owned();
@@ -67,7 +76,10 @@ impl Followed {
                     .to_owned(),
             ),
         ];
+        let refused = self.refused.iter().map(|why| format!("Not done: {why} Push again.\n"));
         let told = parts.iter().filter(|(addresses, _)| !addresses.is_empty());
-        told.map(|(addresses, words)| format!("{words}: {}.\n", addresses.join(", "))).collect()
+        told.map(|(addresses, words)| format!("{words}: {}.\n", addresses.join(", ")))
+            .chain(refused)
+            .collect()
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Rea
     lint.chat();
     lint.ids();
     lint.mail();
+    lint.notices();
     lint.test_leads();
 }
 

@@ -68,7 +68,7 @@ const SOFT: [&str; 9] = [
 /// configuration at all has one a byte.
 const PROBLEMS_MAX: usize = 1_000;
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "organisation",
     "calendars",
     "people",
@@ -79,6 +79,7 @@ const SECTIONS: [&str; 15] = [
     "rules",
     "sources",
     "messages",
+    "notices",
     "enrichments",
     "destinations",
     "mail",
@@ -163,6 +164,7 @@ impl<'a> Reader<'a> {
             rules: self.list(&document, "rules"),
             sources: self.entries(&document, "sources"),
             messages: self.optional(&document, "messages"),
+            notices: self.optional(&document, "notices"),
             enrichments: self.optional(&document, "enrichments"),
             destinations: self.optional(&document, "destinations"),
             mail: self.perhaps(&document, "mail"),

@@ -1,7 +1,7 @@
 //! The shape of a configuration file, one struct a table, in the order of the file.
 
 use super::{
-    outward::{Destination, EnrichmentRule, MailRule},
+    outward::{Destination, EnrichmentRule, MailRule, NoticeRule},
     territories::Territories,
     test_leads::TestLeads,
     types::HandoffType,
@@ -41,6 +41,8 @@ pub struct Config {
     pub sources: BTreeMap<SourceKey, Source>,
     /// What people send at a handoff.
     pub messages: BTreeMap<String, MessageRule>,
+    /// Notices in the organisation's own words, by kind.
+    pub notices: BTreeMap<String, NoticeRule>,
     /// Who is asked what they know before a handoff is routed.
     pub enrichments: BTreeMap<String, EnrichmentRule>,
     /// Where things are said and written outside.

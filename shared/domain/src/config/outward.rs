@@ -194,6 +194,17 @@ impl Config {
     }
 }
 
+/// A notice in the organisation's own words, as templates; what is not given is as it is shipped.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct NoticeRule {
+    /// Its subject line: a mail's, a Slack message's heading.
+    pub subject: Option<String>,
+    /// Its text, one paragraph.
+    pub text: Option<String>,
+}
+
 /// When a mail of some kind is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -7,7 +7,7 @@
 use super::{
     load::{CalendarRule, TableRule},
     model::{Lane, MessageRule, Organisation, Person, Pool, Rule, Source},
-    outward::{Destination, EnrichmentRule, MailRule},
+    outward::{Destination, EnrichmentRule, MailRule, NoticeRule},
     test_leads::TestLeads,
     types::HandoffType,
 };
@@ -47,6 +47,9 @@ struct Document {
     /// What people send at a handoff.
     #[schemars(default)]
     messages: BTreeMap<String, MessageRule>,
+    /// Notices in the organisation's own words, by kind.
+    #[schemars(default)]
+    notices: BTreeMap<String, NoticeRule>,
     /// Who is asked what they know before a handoff is routed.
     #[schemars(default)]
     enrichments: BTreeMap<String, EnrichmentRule>,

@@ -31,11 +31,16 @@ impl TestLeads {
     }
 }
 
+/// Tells whether a text is an address.
+pub(super) fn is_address(text: &str) -> bool {
+    let fits = |part: &str| !part.is_empty() && !part.contains(['@', '*', ' ']);
+    text.trim().split_once('@').is_some_and(|(name, domain)| fits(name) && fits(domain))
+}
+
 /// Tells whether a text is an address, or all addresses of a domain.
 pub(super) fn is_pattern(text: &str) -> bool {
-    let domain = |domain: &str| !domain.is_empty() && !domain.contains(['@', '*', ' ']);
-    let name = |name: &str| name == "*" || !(name.is_empty() || name.contains(['*', ' ']));
-    text.trim().rsplit_once('@').is_some_and(|(before, after)| name(before) && domain(after))
+    is_address(text)
+        || text.trim().strip_prefix('*').is_some_and(|of| is_address(&format!("x{of}")))
 }
 
 #[cfg(test)]

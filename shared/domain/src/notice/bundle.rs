@@ -1,6 +1,6 @@
 //! Several notices to one person as one mail.
 
-use super::{Notice, defuse_subject};
+use super::{Notice, TEST, defuse_subject};
 use crate::digest::text::fold;
 use std::collections::BTreeSet;
 
@@ -54,7 +54,8 @@ pub fn letter(link: &str, sentence: &str, next: &str) -> String {
 fn counted(notices: &[Notice]) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for notice in notices {
-        let what = notice.subject.split(':').next().unwrap_or(notice.kind);
+        let subject = notice.subject.strip_prefix(TEST).unwrap_or(&notice.subject);
+        let what = subject.split(':').next().unwrap_or(notice.kind);
         match counts.iter_mut().find(|(known, _)| *known == what) {
             Some((_, count)) => *count += 1,
             None => counts.push((what, 1)),
@@ -69,7 +70,8 @@ fn listed(notices: &[Notice]) -> String {
     let mut lines = Vec::new();
     for notice in notices.iter().take(WHOLE_MAX) {
         lines.push(notice.link.clone());
-        lines.extend(fold(&notice.sentence, ""));
+        let test = if notice.subject.starts_with(TEST) { TEST } else { "" };
+        lines.extend(fold(&format!("{test}{}", notice.sentence), ""));
         for (label, value) in &notice.facts {
             lines.extend(fold(value, &format!("{label:<7}")));
         }

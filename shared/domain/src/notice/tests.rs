@@ -257,3 +257,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_organisation_says_it_in_its_own_words_and_never_says_nothing() {
+    let missed = commit("hot_lead", vec![stepped(1, Act::Tell, "2026-01-05T09:05:00Z", "marcus")]);
+    let sample = include_str!("../../../../infra/local/sample/organisation.toml");
+    let said = |own: &str, commit: &Commit| {
+        let config = crate::config::load(&format!("{sample}\n[notices.breached]\n{own}")).unwrap();
+        let notice = notices(commit, &config).remove(0);
+        (notice.subject, notice.sentence, notice.body)
+    };
+    let (subject, sentence, body) = said(
+        "subject = \"{{ owner.first_name }} is late: {{ handoff.type }}\"\n\
+         text = \"\"\"Call them now.\n  {{ shipped.text }}\
+         {% if facts.why %} {{ facts.why }}{% endif %}\"\"\"",
+        &missed,
+    );
+    assert_eq!(subject, "Carla is late: Hot lead");
+    assert!(
+        sentence.starts_with("Call them now. Hot lead: the deadline of `respond`"),
+        "{sentence}"
+    );
+    assert!(body.contains("Call them now.") && body.contains("Owner  Carla"), "facts stay: {body}");
+    // Only what is given is another's; what comes out empty is as it was shipped.
+    let (shipped, _, _) = said("text = \"Call.\"", &missed);
+    assert!(shipped.starts_with("Missed: Hot lead"), "{shipped}");
+    let (_, sentence, _) = said("text = \"{% if sender.name %}x{% endif %}\"", &missed);
+    assert!(sentence.contains("was missed"), "{sentence}");
+    let mut test = missed.clone();
+    test.about.test = true;
+    assert_eq!(said("subject = \"Late\"", &test).0, "Test: Late");
+}

@@ -6,7 +6,10 @@ use crate::{
     change::EVENTS,
     config::{Destination, DestinationKind, Written, nearest::among},
     delivery::MAIL,
-    notice::KINDS,
+    notice::{
+        KINDS,
+        words::{self, Fault},
+    },
     stage::Stage,
 };
 use std::collections::BTreeMap;
@@ -216,6 +219,33 @@ impl Lint<'_, '_> {
         }
     }
 
+    /// Reports what is wrong with the organisation's own words of notices.
+    pub(super) fn notices(&mut self) {
+        let config = self.config;
+        self.kinds(&["notices"], config.notices.keys());
+        for (kind, rule) in &config.notices {
+            if rule.subject.is_none() && rule.text.is_none() {
+                let message = format!("`{kind}` says nothing of its own.");
+                let help = "Write a `subject` or a `text`, or take it out.";
+                self.report(&["notices", kind], "no-text", message, help);
+            }
+            let Some(Fault { field, name, why }) = words::fault(rule) else { continue };
+            let path = ["notices", kind.as_str(), field];
+            match name {
+                Some(name) => {
+                    let message = format!("`{kind}` names `{name}`, which no notice has.");
+                    let help = keys(&name, words::NAMES.into_iter());
+                    self.report(&path, "unknown-name", message, &help);
+                }
+                None => {
+                    let message = format!("`{kind}` cannot be filled in: {why}.");
+                    let help = "Mend the template, or leave it out: the shipped words stand then.";
+                    self.report(&path, "wrong-template", message, help);
+                }
+            }
+        }
+    }
+
     fn kinds<'k>(&mut self, path: &[&str], kinds: impl Iterator<Item = &'k String>) {
         for kind in kinds.filter(|kind| !KINDS.contains(&kind.as_str())) {
             let message = format!("No mail is of kind `{kind}`.");
@@ -280,6 +310,27 @@ mod tests {
         check(
             "[destinations.mail]\nsecret = \"x\"\nkind = \"slack\"",
             &[("wrong-name", "A destination cannot be called `mail`.")],
+        );
+    }
+
+    #[test]
+    fn words_that_cannot_be_said_are_found() {
+        check("[notices.breached]\ntext = \"{{ owner.name }}: {{ facts.due }}\"", &[]);
+        check(
+            "[notices.breeched]\ntext = \"x\"",
+            &[("unknown-kind", "No mail is of kind `breeched`.")],
+        );
+        check("[notices.breached]", &[("no-text", "`breached` says nothing of its own.")]);
+        check(
+            "[notices.breached]\nsubject = \"{{ lead.name }}\"",
+            &[("unknown-name", "`breached` names `lead.name`, which no notice has.")],
+        );
+        check(
+            "[notices.breached]\ntext = \"{% if %}\"",
+            &[(
+                "wrong-template",
+                "`breached` cannot be filled in: unexpected end of block in its line 1.",
+            )],
         );
     }
 

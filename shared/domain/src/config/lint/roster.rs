@@ -3,7 +3,7 @@
 
 use super::{Lint, keys};
 use crate::{
-    config::{Otherwise, Pool},
+    config::{Otherwise, Pool, test_leads::is_address},
     routing::skill_of,
 };
 use std::collections::BTreeSet;
@@ -16,6 +16,12 @@ impl Lint<'_, '_> {
         for (id, person) in &self.config.people {
             if let Some(calendar) = &person.calendar {
                 self.calendar(&["people", id.as_str(), "calendar"], calendar.as_str());
+            }
+            if !is_address(&person.email) {
+                let message =
+                    format!("`{}` is no address: `{id}` could not be mailed.", person.email);
+                let help = "Write their work address, such as `ada@acme.example`.";
+                self.report(&["people", id.as_str(), "email"], "wrong-address", message, help);
             }
             if person.capacity_per_day == Some(0) {
                 let message = format!("`{id}` may be given nothing on any day.");
