@@ -19,7 +19,7 @@ const FULL: &str = r#"{
     },
     "score": "71.0", "previous_score": 52.9, "amount": {"minor": 5000000, "currency": "USD"},
     "meeting_at": "1769180400000", "owner_email": "ann@us.example", "channel": "email",
-    "outcome": "won", "fields": {"fit": "high", "seats": 40, "gone": null}, "plan": {"name": "Pro"}
+    "outcome": "won", "test": true, "fields": {"fit": "high", "seats": 40, "gone": null}, "plan": {"name": "Pro"}
   }
 }"#;
 
@@ -49,7 +49,7 @@ fn a_full_body_is_read_whole() {
     assert_eq!(event.outcome.as_deref(), Some("won"));
     let fields = json!({"fit": "high", "seats": 40, "plan": {"name": "Pro"}, "title": "CTO"});
     assert_eq!(json!(event.fields), fields);
-    assert!(!event.thin && !event.import);
+    assert!(event.test && !event.thin && !event.import);
 }
 
 #[test]
@@ -97,6 +97,7 @@ fn a_fault_names_its_path() {
         (r#"{"type":null,"data":{"subject":{}}}"#, "field:type"),
         (r#"{"type":"","data":{"subject":{}}}"#, "field:type"),
         (r#"{"type":7,"data":{"subject":{}}}"#, "field:type"),
+        (r#"{"type":"t","data":{"subject":{},"test":"yes"}}"#, "field:data.test"),
         (r#"{"type":"t","timestamp":"soon","data":{"subject":{}}}"#, "field:timestamp"),
         (r#"{"type":"t","data":{"subject":{},"score":"high"}}"#, "field:data.score"),
         (r#"{"type":"t","data":{"subject":{},"score":true}}"#, "field:data.score"),
