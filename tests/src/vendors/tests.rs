@@ -332,7 +332,15 @@ async fn a_webhook_is_taken_by_its_signature_and_known_again() {
     let vendors = Vendors::start().await;
     let now: DateTime<Utc> = "2026-01-05T09:30:00Z".parse().unwrap();
     vendors.clock(move || now);
-    let body = json!({ "type": "handoff.opened", "timestamp": now, "data": { "handoff": "h1" } });
+    let body = json!({
+        "type": "handoff.opened", "timestamp": now,
+        "data": {
+            "handoff": "h1", "version": 1, "link": "https://desk.example/handoffs/h1",
+            "actor": "sweep", "change": { "change": "opened" },
+            "about": { "type": "mql", "opened_day": "2026-01-05", "day": "2026-01-05",
+                       "from": "marketing", "source": "hubspot", "mode": "live" },
+        },
+    });
     let send = async |id: &str, at: i64, key: &str| {
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
         mac.update(format!("{id}.{at}.{body}").as_bytes());
