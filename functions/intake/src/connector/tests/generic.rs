@@ -19,7 +19,8 @@ const FULL: &str = r#"{
     },
     "score": "71.0", "previous_score": 52.9, "amount": {"minor": 5000000, "currency": "USD"},
     "meeting_at": "1769180400000", "owner_email": "ann@us.example", "channel": "email",
-    "outcome": "won", "test": true, "fields": {"fit": "high", "seats": 40, "gone": null}, "plan": {"name": "Pro"}
+    "outcome": "won", "test": true,
+    "fields": {"fit": "high", "seats": 40, "gone": null}, "plan": {"name": "Pro"}
   }
 }"#;
 
