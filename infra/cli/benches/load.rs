@@ -201,7 +201,8 @@ impl Figures {
              broke.\n- From an owner being committed to the message to them being handed to Slack, {} \
              leads, {:.0} ms apart:\n  p50 {:.0} ms, p99 {:.0} ms, longest {:.0} ms; the bus takes 150 ms \
              of it, as AWS's does.\n- Requests of strangers: {} sent beside them and {LARGE} of \
-             {:.1} MB, none accepted, 0 stored.\n- A webhook and all that comes of it (its owner, what is told and \
+             {:.1} MB, none accepted, 0 stored.\n\
+             - A webhook and all that comes of it (its owner, what is told and \
              counted) keeps the server's processors busy\n  for: {}. Everything had come to rest \
              {:.1} s after the last answer of the first {} rows.\n- Beside {FLOOD} requests of \
              strangers for each genuine one, genuine ones a second: {:.2} of what they are alone;\n  \
