@@ -29,6 +29,7 @@ mod recount;
 mod redrive;
 mod refused;
 mod rivals;
+mod roles;
 mod settling;
 mod simulation;
 mod slack_clicks;

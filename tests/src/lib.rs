@@ -15,6 +15,7 @@ pub mod engine;
 mod errors;
 pub mod faults;
 mod people;
+pub mod roles;
 mod shape;
 pub mod simulator;
 pub mod story;

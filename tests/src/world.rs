@@ -1,6 +1,11 @@
 //! Starting, cranking and inspecting a world.
 
-use crate::{engine, errors::Errors, shape::wrong_with_event};
+use crate::{
+    engine,
+    errors::Errors,
+    roles::{self, Listed},
+    shape::wrong_with_event,
+};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
@@ -63,6 +68,8 @@ pub struct World {
     pub sender: Sender,
     /// What the functions' requests are counted by.
     pub meters: Meters,
+    /// What the functions asked AWS for.
+    pub asked: Listed,
     pub(crate) drawn: u64,
     read_to: i64,
     errors: Errors,
@@ -105,7 +112,9 @@ impl World {
             .await
             .expect("the configuration is good");
         engine::keep_expired(&parts, assembly::TABLE).await;
-        let (mut functions, meters) = make(plain, &wiring);
+        let (http, asked) = roles::listening(plain.http());
+        let (functions, meters) = make(plain.with_http(http), &wiring);
+        let mut functions = roles::named(functions);
         let Setting { lost, doubled, .. } = setting;
         let sweep = functions.sweep.clone();
         functions.sweep = handler(move |event: EventBridgeEvent<Value>| {
@@ -131,7 +140,7 @@ impl World {
         }
         let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
         let sender = Sender::new(PUBLIC_URL);
-        Self { cloud, store, config, clock, sender, meters, drawn: 0, read_to: 0, errors }
+        Self { cloud, store, config, clock, sender, meters, asked, drawn: 0, read_to: 0, errors }
     }
 
     /// Reads the world's clock.
@@ -224,6 +233,8 @@ impl Drop for World {
         let subjects: Vec<&String> = unread.iter().map(|(subject, _)| subject).collect();
         assert!(unread.is_empty(), "nobody read: {subjects:?}");
         assert_eq!(self.errors.take(), 0, "errors were logged");
+        let refused = self.asked.refused();
+        assert!(refused.is_empty(), "AWS would refuse it: {refused:?}");
         let ledger = self.cloud.parts().ledger();
         for entry in ledger.outbox().expect("the outbox is readable") {
             if let Sent::Bus { detail_type, detail, .. } = entry.sent
