@@ -1,7 +1,7 @@
 //! What is said and written elsewhere, by vendors that are strict and vendors that misbehave.
 
 mod going_live;
-mod mail;
+pub(crate) mod mail;
 mod trouble;
 
 use chrono::Duration;

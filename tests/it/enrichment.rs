@@ -17,7 +17,7 @@ use tokio::{
 
 /// How the vendor behaves.
 #[derive(Clone)]
-enum Manner {
+pub(crate) enum Manner {
     Says(String),
     Hangs,
     Drips,
@@ -27,14 +27,14 @@ enum Manner {
 }
 
 /// A vendor on loopback, and what it was asked.
-struct Vendor {
+pub(crate) struct Vendor {
     port: u16,
     manner: Arc<Mutex<Manner>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Vendor {
-    async fn start(manner: Manner) -> Self {
+    pub(crate) async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (manner, asked) = (Arc::new(Mutex::new(manner)), Arc::default());
@@ -89,11 +89,11 @@ async fn serve(mut stream: TcpStream, manner: Arc<Mutex<Manner>>, asked: Arc<Mut
     let _ = stream.write_all(&bytes).await;
 }
 
-const KNOWN: &str = r#"{ "company": { "employees": 5200, "industry": "Insurance",
+pub(crate) const KNOWN: &str = r#"{ "company": { "employees": 5200, "industry": "Insurance",
     "signals": ["hires analysts", "opened an office"] }, "research": "Series C in May" }"#;
 
 /// A world whose router asks a vendor: the company's size decides who gets it.
-async fn world(vendor: &Vendor, more: &str) -> World {
+pub(crate) async fn world(vendor: &Vendor, more: &str) -> World {
     let port = vendor.port;
     let asks = format!(
         r#"

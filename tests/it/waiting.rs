@@ -26,7 +26,7 @@ async fn is_away(world: &mut World, rep: &str, when: Value) -> Answer {
 
 /// A world whose only two reps are away for three days, and where who waits is not asked for before
 /// an hour is over.
-async fn where_all_are_away() -> World {
+pub(crate) async fn where_all_are_away() -> World {
     let organisation = ORGANISATION.replace("reroute_every = \"5m\"", "reroute_every = \"1h\"");
     let mut world = World::of(Setting { organisation, ..Setting::default() }).await;
     let until = (world.now() + Duration::days(3)).to_rfc3339();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::{Vendors, World};
 
 /// The sample organisation without chat, with choices of mail.
-async fn mailing(choices: &str) -> (World, Vendors) {
+pub(crate) async fn mailing(choices: &str) -> (World, Vendors) {
     let without = ORGANISATION.split("[sources.slack]").next().unwrap();
     with(format!("{}\n{choices}\n", without.replace("ids = {", "# ids = {"))).await
 }
