@@ -44,8 +44,14 @@ pub fn why_not(asking: Asking<'_>, trace: &Trace, rep: &PersonId) -> Vec<String>
     if let Some(tried) = tried {
         return vec![format!("This would have to be otherwise: {}.", tried.why)];
     }
-    let handoff = Handoff { routing: routing(asking, trace, was_asked), ..asking.handoff.clone() };
-    let asking = Asking { handoff: &handoff, ..asking };
+    let routing = routing(asking, trace, was_asked);
+    let config = match routing == asking.handoff.routing {
+        true => None,
+        false => Some(without_tried(config, trace)),
+    };
+    let handoff = Handoff { routing, ..asking.handoff.clone() };
+    let config = config.as_ref().unwrap_or(asking.config);
+    let asking = Asking { handoff: &handoff, config, ..asking };
     // Every pool has places, so none is missing.
     lacking(asking, &places(asking, trace, rep), rep).unwrap_or_default()
 }
@@ -63,6 +69,18 @@ fn routing(asking: Asking<'_>, trace: &Trace, was_asked: bool) -> Option<Routing
         true => routing.map(|routing| Routing { pool: trace.pool.clone(), ..routing }),
         false => routing,
     }
+}
+
+/// Leaves out whom pools ask otherwise that had been tried before: nobody is asked twice, and who
+/// is asked in the middle of a way would otherwise lead back to its beginning.
+fn without_tried(config: &Config, trace: &Trace) -> Config {
+    let mut config = config.clone();
+    for tried in &trace.tried {
+        if let Some(pool) = config.pools.get_mut(&tried.pool) {
+            pool.otherwise.clear();
+        }
+    }
+    config
 }
 
 /// Rebuilds how everybody stood.
