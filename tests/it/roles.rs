@@ -43,8 +43,8 @@ async fn an_ordinary_day() -> World {
     let owner = world.handoff(&id).await.owner.unwrap();
     world.act(owner.as_str(), &id, "accept", json!({})).await;
     world.act(owner.as_str(), &id, "touch", json!({ "channel": "phone" })).await;
-    // Somebody who is known comes again.
-    world.demo_request("1").await;
+    let known = json!({ "crm": "hubspot", "object": "contact", "id": "1" });
+    world.event("demo.requested", json!({ "subject": known })).await.joined();
     world.act(owner.as_str(), &id, "complete", json!({ "outcome": "meeting_booked" })).await;
     world.demo_request("1").await;
     for page in ["/", "/dashboard", "/digest", "/outbox", "/people", "/sessions", "/api/health"] {
@@ -75,7 +75,7 @@ async fn a_day_nobody_hears_of() -> World {
 async fn a_day_without_chat() -> World {
     let (mut world, _vendors) = mailing("").await;
     world.demo_request("1").await;
-    world.pass(Duration::minutes(3)).await;
+    world.pass(Duration::minutes(10)).await;
     world.read_mail();
     world
 }
@@ -84,10 +84,10 @@ async fn a_day_without_chat() -> World {
 async fn a_day_everybody_is_away() -> World {
     let mut world = where_all_are_away().await;
     world.demo_request("1").await;
-    let back = json!({ "from": null, "to": null });
     let headers = [("x-handoff-person", "priya")];
-    world.call(Method::POST, "/api/reps/amara/absence", &headers, back).await;
-    world.pass(Duration::minutes(3)).await;
+    let back = world.call(Method::POST, "/api/reps/amara/absence", &headers, json!({})).await;
+    assert_eq!(back.status, 200, "{}", back.text);
+    world.pass(Duration::minutes(10)).await;
     world.read_mail();
     world
 }
