@@ -69,7 +69,7 @@ async fn away(world: &mut World, rep: &str, until: Option<&str>) {
 }
 
 /// Stores another configuration, and lets every function learn of it.
-async fn push(world: &mut World, organisation: &str) {
+pub(crate) async fn push(world: &mut World, organisation: &str) {
     let stored = world.store.active_version().await.unwrap();
     let attempt = format!("push-{stored:?}").as_str().into();
     world.store.push_config(organisation, stored, &attempt, world.now()).await.unwrap();

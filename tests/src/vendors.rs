@@ -9,6 +9,7 @@
 mod blocks;
 mod call;
 mod hubspot;
+mod issuer;
 mod pipedrive;
 mod salesforce;
 mod server;
@@ -17,6 +18,7 @@ mod soql;
 mod webhook;
 
 pub use hubspot::HubspotTask;
+pub use issuer::CLIENT;
 pub use slack::SlackMessage;
 pub use webhook::Received;
 
@@ -120,6 +122,7 @@ struct State {
     salesforce: salesforce::Salesforce,
     pipedrive: pipedrive::Pipedrive,
     receiver: webhook::Receiver,
+    issuer: issuer::Issuer,
 }
 
 impl State {
@@ -131,6 +134,7 @@ impl State {
             "salesforce" => self.salesforce.answer(call, faults),
             "pipedrive" => self.pipedrive.answer(call, faults),
             "webhook" => self.receiver.answer(call, faults),
+            "issuer" => self.issuer.answer(call, faults),
             other => {
                 faults.must(false, || format!("there is no vendor `{other}`"));
                 Reply::text(404, "not found")
@@ -273,6 +277,7 @@ impl Vendors {
             vendors.named(vendor, vendor);
         }
         vendors.named("webhook", "events");
+        vendors.named("issuer", "sign-in");
         vendors
     }
 
@@ -368,6 +373,29 @@ impl Vendors {
             "pipedrive" => desk.state.pipedrive.activities.clear(),
             other => panic!("`{other}` has no tasks"),
         }
+    }
+
+    /// Lets somebody sign in at the issuer, who was sent to this address: tells where they are sent
+    /// back to.
+    pub fn signs_in(&self, address: &str, email: &str) -> String {
+        let mut desk = lock(&self.desk);
+        let (back, faults) = desk.state.issuer.authorize(address, email);
+        desk.violations.extend(faults.found.iter().map(|fault| format!("issuer: {fault}")));
+        back
+    }
+
+    /// Makes the issuer say something else in its tokens; null makes it say the right thing again.
+    pub fn issuer_lies(&self, claim: &str, lie: Value) {
+        let lies = &mut lock(&self.desk).state.issuer.lies;
+        match lie.is_null() {
+            true => drop(lies.remove(claim)),
+            false => drop(lies.insert(claim.to_owned(), lie)),
+        }
+    }
+
+    /// Makes the issuer sign with a key of another name.
+    pub fn issuer_turns_its_key(&self) {
+        lock(&self.desk).state.issuer.key += 1;
     }
 
     /// Makes these the only channels and persons Slack knows.

@@ -1,13 +1,15 @@
 //! Who is asking, and whether they ask from here.
 //!
-//! On a laptop whoever sits there picks a person and is believed. In the cloud a token's hash must
-//! be known; it is compared in constant time with every hash there is, so that neither the answer
-//! nor its delay says which was near. What must stay true: a page of another site can never make a
+//! On a laptop whoever sits there picks a person and is believed. In the cloud people sign in
+//! ([`crate::sign_in`]), and scripts have tokens. A token's hash must be known; it is compared in
+//! constant time with every hash there is, so that neither the answer nor its delay says which was
+//! near. What must stay true: a page of another site can never make a
 //! browser act here.
 
 use crate::{fault::Fault, form};
-use domain::PersonId;
+use domain::{Config, Handoff, PersonId};
 use http::{HeaderMap, header};
+use settle::may::{self, Forbidden};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -53,20 +55,23 @@ impl Access {
         Self { kind: Kind::Tokens(tokens.into_iter().collect()) }
     }
 
-    /// Finds out who is asking.
-    pub(crate) fn visitor(&self, headers: &HeaderMap) -> Result<Visitor, Fault> {
-        match &self.kind {
-            Kind::Picker => {
-                let said = text(headers, HEADER).map(str::to_owned).or_else(|| cookie(headers));
-                let person = said.filter(|id| is_id(id)).map(PersonId);
-                Ok(Visitor { person, picks: true })
-            }
-            Kind::Tokens(tokens) => {
-                let person = bearer(headers).and_then(|token| holder(tokens, token));
-                let person = person.ok_or(Fault::Unknown)?;
-                Ok(Visitor { person: Some(person), picks: false })
-            }
-        }
+    /// Finds who was picked, where people pick.
+    pub(crate) fn picked(&self, headers: &HeaderMap) -> Option<Visitor> {
+        self.is_picker().then(|| {
+            let said = text(headers, HEADER).map(str::to_owned);
+            let person = said.or_else(|| cookie(headers, COOKIE)).filter(|id| is_id(id));
+            Visitor { person: person.map(PersonId), picks: true }
+        })
+    }
+
+    /// Finds whose token a request bears; none where it bears none.
+    pub(crate) fn bearer(&self, headers: &HeaderMap) -> Option<Result<PersonId, Fault>> {
+        let token = bearer(headers)?;
+        let found = match &self.kind {
+            Kind::Picker => None,
+            Kind::Tokens(tokens) => holder(tokens, token),
+        };
+        Some(found.ok_or(Fault::Unknown))
     }
 
     /// Tells whether people pick who they are here.
@@ -76,6 +81,19 @@ impl Access {
 }
 
 impl Visitor {
+    /// Tells whether they see a handoff. Whoever sits at a laptop and is nobody yet sees everything.
+    pub(crate) fn sees(&self, handoff: &Handoff, config: &Config) -> bool {
+        self.may_see(handoff, config).is_ok()
+    }
+
+    /// Refuses what they do not see.
+    pub(crate) fn may_see(&self, handoff: &Handoff, config: &Config) -> Result<(), Forbidden> {
+        match &self.person {
+            Some(person) => may::may_see(person, handoff, config),
+            None => Ok(()),
+        }
+    }
+
     /// Reads who acts.
     pub(crate) fn actor(&self) -> Result<&PersonId, Fault> {
         self.person.as_ref().ok_or_else(|| {
@@ -116,10 +134,11 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
+/// Reads a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';'));
-    pairs.find_map(|pair| Some(pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')?.to_owned()))
+    pairs.find_map(|pair| Some(pair.trim().strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
 /// Tells whether a text can be a person's id; anything else never reaches a page or a key.
@@ -172,7 +191,7 @@ mod tests {
     }
 
     fn picked(pairs: &[(&'static str, &'static str)]) -> Option<String> {
-        let visitor = Access::picker().visitor(&headers(pairs)).unwrap();
+        let visitor = Access::picker().picked(&headers(pairs)).unwrap();
         visitor.person.map(|person| person.0)
     }
 
@@ -188,7 +207,7 @@ mod tests {
 
     #[test]
     fn whoever_is_nobody_may_look_and_not_act() {
-        let visitor = Access::picker().visitor(&HeaderMap::new()).unwrap();
+        let visitor = Access::picker().picked(&HeaderMap::new()).unwrap();
         assert!(matches!(visitor.actor(), Err(Fault::Forbidden(_))));
     }
 
@@ -198,16 +217,17 @@ mod tests {
         let known = BTreeMap::from([(hash("one"), "amara".into()), (hash("two"), "ben".into())]);
         let access = Access::tokens(known);
         let who = |value| {
-            let visitor = access.visitor(&headers(&[("authorization", value)]));
-            visitor.ok().and_then(|visitor| visitor.person).map(|person| person.0)
+            let borne = access.bearer(&headers(&[("authorization", value)]));
+            borne.and_then(Result::ok).map(|person| person.0)
         };
         assert_eq!(who("Bearer one").as_deref(), Some("amara"));
         assert_eq!(who("bearer two").as_deref(), Some("ben"));
         for wrong in ["Bearer three", "Bearer ", "Basic one", "one", ""] {
             assert_eq!(who(wrong), None, "{wrong}");
         }
-        let picked = access.visitor(&headers(&[("x-handoff-person", "amara")]));
-        assert!(matches!(picked, Err(Fault::Unknown)));
+        let unknown = access.bearer(&headers(&[("authorization", "Bearer three")]));
+        assert!(matches!(unknown, Some(Err(Fault::Unknown))));
+        assert!(access.picked(&headers(&[("x-handoff-person", "amara")])).is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! id and counts up with the handoff, so that taking it again moves the one that is there. It is
 //! published, not an invitation, so it names its organizer and asks nobody to answer.
 
-use crate::{Desk, fault::Fault, pages::plain, sheet::Sheet};
+use crate::{Desk, access::Visitor, fault::Fault, pages::plain, sheet::Sheet};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use domain::{Config, Handoff, HandoffId, PersonId, calendar::Calendar, notice::Known};
@@ -23,8 +23,12 @@ const LINE_BYTES_MAX: usize = 74;
 
 impl Desk {
     /// Answers the calendar entry of a handoff's preparation.
-    pub(crate) async fn hold(&self, id: &HandoffId) -> Result<Response<Bytes>, Fault> {
-        let sheet = self.sheet(id).await?;
+    pub(crate) async fn hold(
+        &self,
+        id: &HandoffId,
+        visitor: &Visitor,
+    ) -> Result<Response<Bytes>, Fault> {
+        let sheet = self.sheet(id, visitor).await?;
         let now = self.clock.now();
         let Some(start) = start(&sheet.handoff, &sheet.active.config, now) else {
             let none = "There is no meeting to prepare: its time is not set, or it is over.";

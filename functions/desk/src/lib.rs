@@ -24,6 +24,7 @@ mod route;
 mod row;
 mod sessions;
 mod sheet;
+mod sign_in;
 mod survey;
 #[cfg(test)]
 #[path = "../../../shared/settle/src/testing.rs"]
@@ -36,11 +37,12 @@ pub use access::Access;
 use access::Visitor;
 use bytes::Bytes;
 use fault::Fault;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use route::Route;
-use runtime::{Clock, Configs, Ids, Secrets, web};
+use runtime::{Clock, Configs, Ids, Outside, Secrets, web};
 use serde_json::json;
 use settle::Settler;
+use sign_in::Issuer;
 use store::Store;
 
 /// The largest body that is taken, in bytes: a form with everything a package holds, each byte of
@@ -66,6 +68,7 @@ pub struct Desk {
     ids: Ids,
     settler: Settler,
     access: Access,
+    issuer: Issuer,
 }
 
 impl Desk {
@@ -74,15 +77,16 @@ impl Desk {
         store: Store,
         (configs, secrets): (Configs, Secrets),
         (clock, ids): (Clock, Ids),
-        access: Access,
+        (access, outside): (Access, Outside),
     ) -> Self {
         let settler = Settler::new(store.clone(), configs.clone(), clock.clone(), ids.clone());
-        Self { store, configs, secrets, clock, ids, settler, access }
+        let issuer = Issuer::new(outside);
+        Self { store, configs, secrets, clock, ids, settler, access, issuer }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let path = logged(request.uri().path()).to_owned();
+        let path = request.uri().path().to_owned();
         let reads_only = request.method() == Method::HEAD;
         // Boxed: the futures of the routes are deep, and it is one allocation a request.
         let answer = match Box::pin(self.answer(&request)).await {
@@ -105,24 +109,27 @@ impl Desk {
             // Whoever holds the link is nobody of the organisation.
             return self.page_survey(request, token).await;
         }
-        let visitor = self.access.visitor(headers)?;
+        match &route {
+            Ok(Route::SignIn) => return self.begin_sign_in(&self.query(request)?).await,
+            Ok(Route::SignInDone) => return self.end_sign_in(request, &self.query(request)?).await,
+            _ => {}
+        }
+        let visitor = self.visitor(headers).await?;
         let route = route?;
         if request.method() == Method::POST {
             self.admit(request).await?;
         }
-        let query = request.uri().query().unwrap_or_default();
-        if query.len() > QUERY_BYTES_MAX {
-            let most = format!("The query is longer than {QUERY_BYTES_MAX} bytes: ask for less.");
-            return Err(Fault::Malformed(most));
-        }
-        let pairs = form::read(query);
+        let pairs = self.query(request)?;
         let accept = headers.get(header::ACCEPT).and_then(|types| types.to_str().ok());
         match &route {
             Route::Style | Route::Script => Ok(pages::asset(route == Route::Style)),
             Route::Survey(token) => self.page_survey(request, token).await,
+            Route::SignIn => self.begin_sign_in(&pairs).await,
+            Route::SignInDone => self.end_sign_in(request, &pairs).await,
+            Route::SignOut => self.sign_out(request).await,
             Route::Queue => self.page_queue(request, &pairs, &visitor).await,
             Route::Handoff(id) => self.page_handoff(request, id, &visitor).await,
-            Route::Hold(id) => self.hold(id).await,
+            Route::Hold(id) => self.hold(id, &visitor).await,
             Route::Form(id, verb) => self.page_act(request, (id, *verb), &visitor).await,
             Route::New => self.page_new(request, &pairs, &visitor).await,
             Route::Open => self.page_open(request, &visitor).await,
@@ -136,15 +143,15 @@ impl Desk {
             Route::Outbox => self.page_outbox(request, &visitor).await,
             Route::Redrive => self.page_redrive(request, &visitor).await,
             Route::Person => self.pick(body),
-            Route::ApiList => self.api_list(&pairs, accept).await,
+            Route::ApiList => self.api_list(&pairs, &visitor, accept).await,
             Route::ApiOpen => self.api_open(&visitor, headers, body).await,
-            Route::ApiHandoff(id) => self.api_show(id).await,
-            Route::ApiMessages(id) => self.api_messages(id).await,
-            Route::ApiWhy(id) => self.api_why(id, &pairs).await,
+            Route::ApiHandoff(id) => self.api_show(id, &visitor).await,
+            Route::ApiMessages(id) => self.api_messages(id, &visitor).await,
+            Route::ApiWhy(id) => self.api_why(id, &visitor, &pairs).await,
             Route::ApiAct(id, verb) => self.api_act((id, *verb), &visitor, headers, body).await,
             Route::ApiAbsence(rep) => self.api_absence(rep, &visitor, body).await,
             Route::ApiReassign => self.api_reassign(&visitor, &pairs, headers, body).await,
-            Route::ApiQueue => self.api_queue(&pairs, accept).await,
+            Route::ApiQueue => self.api_queue(&pairs, &visitor, accept).await,
             Route::ApiMetrics => self.api_metrics(&pairs).await,
             Route::ApiSessions => self.api_sessions().await,
             Route::ApiSession => self.api_session(&visitor, headers, body).await,
@@ -152,6 +159,32 @@ impl Desk {
             Route::ApiOutbox => self.api_outbox().await,
             Route::ApiRedrive => self.api_redrive(&visitor, body).await,
         }
+    }
+
+    /// Finds out who is asking.
+    async fn visitor(&self, headers: &HeaderMap) -> Result<Visitor, Fault> {
+        if let Some(picked) = self.access.picked(headers) {
+            return Ok(picked);
+        }
+        let active = self.configs.active(self.clock.now()).await?;
+        let config = &active.config;
+        let person = match self.access.bearer(headers) {
+            Some(holder) => holder?,
+            None if config.sign_in.is_some() => {
+                self.signed_in(headers, config).await?.ok_or(Fault::Unknown)?
+            }
+            None => return Err(Fault::Unknown),
+        };
+        Visitor::known(person, config)
+    }
+
+    fn query(&self, request: &Request<Bytes>) -> Result<form::Pairs, Fault> {
+        let query = request.uri().query().unwrap_or_default();
+        if query.len() > QUERY_BYTES_MAX {
+            let most = format!("The query is longer than {QUERY_BYTES_MAX} bytes: ask for less.");
+            return Err(Fault::Malformed(most));
+        }
+        Ok(form::read(query))
     }
 
     /// Lets a request act only if it is from here and of a size.
@@ -164,7 +197,10 @@ impl Desk {
         match access::is_from_elsewhere(request.headers(), here) {
             false => Ok(()),
             true => {
-                tracing::warn!(path = logged(request.uri().path()), "another site tried to act");
+                tracing::warn!(
+                    path = route::logged(request.uri().path()),
+                    "another site tried to act"
+                );
                 let said = "Another site sent this: act on the desk's own pages.";
                 Err(Fault::Forbidden(said.to_owned()))
             }
@@ -192,7 +228,10 @@ impl Desk {
         path: &str,
         request: &Request<Bytes>,
     ) -> Response<Bytes> {
-        fault.log(path);
+        fault.log(&route::logged(path));
+        if matches!(fault, Fault::Unknown) && !path.starts_with("/api") && self.signs_in().await {
+            return self.ask_to_sign_in(request).await;
+        }
         let (status, detail) = (fault.status(), fault.to_string());
         let for_programs = path.starts_with("/api") || status == StatusCode::UNAUTHORIZED;
         let mut answer = match for_programs {
@@ -216,10 +255,16 @@ impl Desk {
         answer
     }
 
+    /// Tells whether people sign in here.
+    async fn signs_in(&self) -> bool {
+        let active = self.configs.active(self.clock.now()).await;
+        active.is_ok_and(|active| active.config.sign_in.is_some())
+    }
+
     /// Finds who looks at a page; nobody, when they could not say.
-    fn looks(&self, request: &Request<Bytes>) -> Visitor {
+    async fn looks(&self, request: &Request<Bytes>) -> Visitor {
         let nobody = Visitor { person: None, picks: self.access.is_picker() };
-        self.access.visitor(request.headers()).unwrap_or(nobody)
+        self.visitor(request.headers()).await.unwrap_or(nobody)
     }
 }
 
@@ -230,9 +275,4 @@ fn problem(fault: &Fault, status: StatusCode, detail: &str, path: &str) -> Respo
         _ => json!({}),
     };
     web::problem_with(status, detail, path, errors)
-}
-
-/// Reads what of an address may stand in a log: not the token of a survey, which is as good as a key.
-fn logged(path: &str) -> &str {
-    if path.starts_with("/survey/") { "/survey" } else { path }
 }

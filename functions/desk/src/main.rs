@@ -13,7 +13,8 @@ async fn main() -> Result<(), Error> {
     let tokens = desk_tokens().into_iter().map(|(hash, person)| (hash, person.into()));
     let access = Access::tokens(tokens.collect());
     let configs = (Configs::new(store.clone()), secrets);
-    let desk = Desk::new(store, configs, (Clock::system(), Ids::random()), access);
+    let entry = (access, environment.outside());
+    let desk = Desk::new(store, configs, (Clock::system(), Ids::random()), entry);
     run(service_fn(|request: Request| async {
         let answer = desk.handle(request.map(|body| Bytes::copy_from_slice(&body))).await;
         Ok::<_, Error>(answer.map(|body| Body::from(body.to_vec())))

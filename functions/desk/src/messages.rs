@@ -1,7 +1,7 @@
 //! The messages of a handoff's type, filled in with what is known: to read, put right, copy, and
 //! record once they are sent.
 
-use crate::{Desk, fault::Fault, sheet::Sheet};
+use crate::{Desk, access::Visitor, fault::Fault, sheet::Sheet};
 use chrono_tz::Tz;
 use domain::{
     Config, HandoffId,
@@ -73,8 +73,9 @@ impl Desk {
     pub(crate) async fn api_messages(
         &self,
         id: &HandoffId,
+        visitor: &Visitor,
     ) -> Result<Response<bytes::Bytes>, Fault> {
-        let sheet = self.sheet(id).await?;
+        let sheet = self.sheet(id, visitor).await?;
         let config = &sheet.active.config;
         let link = self.survey_link(&sheet.handoff, config).await.ok().flatten();
         let all = messages(&sheet, config, config.organisation.timezone, link.as_deref());

@@ -65,6 +65,12 @@ pub(crate) enum Route {
     ApiReassign,
     /// The queue.
     ApiQueue,
+    /// Where somebody begins to sign in.
+    SignIn,
+    /// Where the issuer sends them back to.
+    SignInDone,
+    /// The end of a session.
+    SignOut,
     /// The feedback sessions, and examples for the next one.
     ApiSessions,
     /// One that was held.
@@ -83,6 +89,40 @@ pub(crate) enum Route {
     ApiRedrive,
 }
 
+/// The words addresses are made of, besides verbs.
+const WORDS: [&str; 27] = [
+    "",
+    "desk.css",
+    "desk.js",
+    "handoffs",
+    "hold.ics",
+    "new",
+    "survey",
+    "sign-in",
+    "done",
+    "sign-out",
+    "people",
+    "reassign",
+    "absence",
+    "dashboard",
+    "digest",
+    "sessions",
+    "outbox",
+    "redrive",
+    "person",
+    "api",
+    "messages",
+    "why",
+    "queue",
+    "metrics",
+    "health",
+    "reps",
+    "hooks",
+];
+
+/// How long an id is, in bytes.
+const ID_BYTES: usize = 26;
+
 /// Finds what a request is for.
 pub(crate) fn find(method: &Method, path: &str) -> Result<Route, Fault> {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -100,6 +140,19 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Route, Fault> {
     }
 }
 
+/// Reads what of an address may stand in a log: its own words and ids, never what somebody typed
+/// there, nor the token of a survey, which is as good as a key.
+pub(crate) fn logged(path: &str) -> String {
+    let is_word = |part: &str| WORDS.contains(&part) || Verb::of(part).is_some();
+    let is_id = |part: &str| {
+        let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        part.len() == ID_BYTES && part.bytes().all(known)
+    };
+    let parts = path.trim_matches('/').split('/');
+    let parts = parts.map(|part| if is_word(part) || is_id(part) { part } else { "…" });
+    format!("/{}", parts.collect::<Vec<_>>().join("/"))
+}
+
 fn nothing() -> Fault {
     Fault::NotFound("There is nothing at this address.".to_owned())
 }
@@ -113,6 +166,8 @@ fn reads(segments: &[&str]) -> Option<Route> {
         ["handoffs", id, "hold.ics"] => Route::Hold(id.into()),
         ["new"] => Route::New,
         ["survey", token] => Route::Survey(token.to_owned()),
+        ["sign-in"] => Route::SignIn,
+        ["sign-in", "done"] => Route::SignInDone,
         ["people"] => Route::People,
         ["people", "reassign"] => Route::Reassign,
         ["dashboard"] => Route::Dashboard,
@@ -141,6 +196,7 @@ fn posts(segments: &[&str]) -> Option<Result<Route, Fault>> {
         ["person"] => Ok(Route::Person),
         ["new"] => Ok(Route::Open),
         ["survey", token] => Ok(Route::Survey(token.to_owned())),
+        ["sign-out"] => Ok(Route::SignOut),
         ["people", "absence"] => Ok(Route::Absence),
         ["people", "reassign"] => Ok(Route::Reassign),
         ["handoffs", id, word] => verb(word).map(|verb| Route::Form(id.into(), verb)),
@@ -214,6 +270,33 @@ mod tests {
         let (status, detail) = refused(Method::POST, "/api/handoffs/h1/halt");
         assert_eq!(status, 404);
         assert!(detail.starts_with("There is no verb `halt`: there are accept, "), "{detail}");
+    }
+
+    #[test]
+    fn a_log_says_the_address_and_nothing_that_was_typed_there() {
+        let id = "01KE6QVWE07JJRBSXV1W92F1BN";
+        let known = format!("/api/handoffs/{id}/accept");
+        assert_eq!(logged(&known), known);
+        assert_eq!(logged("/"), "/");
+        assert_eq!(logged("/survey/abc123"), "/survey/…");
+        assert_eq!(logged("/handoffs/dana@acme.example"), "/handoffs/…");
+        assert_eq!(logged("/api/reps/dana/absence"), "/api/reps/…/absence");
+        // Every word of an address is known here.
+        let own = include_str!("route.rs");
+        let patterns = own.lines().filter_map(|line| line.trim().strip_prefix("[\""));
+        let patterns = patterns.filter_map(|line| line.split_once("] =>")).map(|(words, _)| words);
+        let words =
+            patterns.flat_map(|words| words.split(", ").enumerate()).filter_map(|(n, word)| {
+                // The first has lost its quotation mark already.
+                if n == 0 {
+                    Some(word.trim_end_matches('"'))
+                } else {
+                    word.strip_prefix('"')?.strip_suffix('"')
+                }
+            });
+        for word in words {
+            assert_eq!(logged(word), format!("/{word}"), "{word}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Everything there is to show of one handoff, read together.
 
-use crate::{Desk, fault::Fault};
+use crate::{Desk, access::Visitor, fault::Fault};
 use domain::{
     Change, Commit, Facts, Handoff, HandoffId, Package,
     config::{FieldRule, HandoffType},
@@ -28,10 +28,11 @@ pub(crate) struct Sheet {
 }
 
 impl Desk {
-    /// Reads everything there is to show of a handoff.
-    pub(crate) async fn sheet(&self, id: &HandoffId) -> Result<Sheet, Fault> {
+    /// Reads everything there is to show of a handoff to whoever sees it.
+    pub(crate) async fn sheet(&self, id: &HandoffId, visitor: &Visitor) -> Result<Sheet, Fault> {
         let active = self.configs.active(self.clock.now()).await?;
         let (handoff, package) = self.store.handoff_and_package(id).await?;
+        visitor.may_see(&handoff, &active.config)?;
         let history = self.store.history(id).await?;
         let mut deliveries = self.store.deliveries(id).await?;
         deliveries.sort_by_key(|one| (one.at, one.name()));

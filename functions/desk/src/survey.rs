@@ -62,7 +62,8 @@ impl Desk {
         Ok(token.map(|token| format!("{desk}/survey/{token}")))
     }
 
-    async fn link_secrets(&self, config: &Config) -> Result<Vec<String>, SecretError> {
+    /// Reads what links are made with.
+    pub(crate) async fn link_secrets(&self, config: &Config) -> Result<Vec<String>, SecretError> {
         let wanted = Wanted {
             what: "links (`organisation.links_secret`)".to_owned(),
             name: &config.organisation.links_secret,

@@ -113,6 +113,11 @@ pub fn functions(environment: &Environment, wiring: &Wiring) -> Functions {
 
 /// Makes the functions, and what their requests are counted by.
 pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters) {
+    entered(environment, wiring, Access::picker())
+}
+
+/// Makes the functions with a desk that is entered another way: how tests sign in.
+pub fn entered(environment: &Environment, wiring: &Wiring, access: Access) -> (Functions, Meters) {
     let Wiring { clock, ids, abreast } = wiring.clone();
     let store = environment.store();
     let (sweeping, counting) = (environment.store(), environment.store());
@@ -144,8 +149,8 @@ pub fn metered(environment: &Environment, wiring: &Wiring) -> (Functions, Meters
     let digest = Digest::new(store.clone(), configs(), topic, clock.clone(), ids.clone());
     let audit = Audit::new(environment.store(), configs(), clock.clone());
     let mails = environment.topic();
-    let access = Access::picker();
-    let desk = Desk::new(store.clone(), (configs(), Secrets::sample()), timed(), access);
+    let entry = (access, environment.outside());
+    let desk = Desk::new(store.clone(), (configs(), Secrets::sample()), timed(), entry);
 
     let hooks = intake.clone();
     let functions = Functions {

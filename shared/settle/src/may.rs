@@ -1,15 +1,21 @@
-//! Who may do what: the one place for permissions.
+//! Who may see and do what: the one place for permissions.
+//!
+//! A rep sees what they have a part in and what is with one of their pools, or waits between teams
+//! for one of theirs. A manager, which is whoever has a role in a pool, sees whatever goes to or
+//! comes from its team. Whoever has a role in the organisation sees everything, and so runs it.
+//! Nobody does anything to what they do not see.
 //!
 //! What is the owner's (taking it, giving it back) the decision itself guards, so that a lost race
 //! names the winner. Ending somebody else's handoff, or letting its clocks stand still, is for those
 //! who answer for its pool; giving everything of somebody to others is for those who answer for
 //! them, and saying when somebody is away for those and for themselves. Everything else is open to
-//! everybody of the organisation, and recorded.
+//! everybody who sees it, and recorded.
 
 use crate::verb::Verb;
 use domain::{
     Config, Facts, Handoff, PersonId, Stage,
     milestone::Milestone,
+    question::Question,
     survey::{self, Survey},
 };
 
@@ -28,7 +34,7 @@ pub fn may(
     handoff: &Handoff,
     config: &Config,
 ) -> Result<(), Forbidden> {
-    is_known(person, config)?;
+    may_see(person, handoff, config)?;
     let owner = handoff.owner.as_ref();
     let beside = handoff.overlap.as_ref().map(|overlap| &overlap.who);
     let free = match verb {
@@ -48,6 +54,51 @@ pub fn may(
         other => other.word(),
     };
     Err(Forbidden(format!("Only {whose} or {managers} can {does} this handoff.")))
+}
+
+/// Tells whether a person may see a handoff and everything about it.
+///
+/// # Errors
+/// With who may.
+pub fn may_see(person: &PersonId, handoff: &Handoff, config: &Config) -> Result<(), Forbidden> {
+    is_known(person, config)?;
+    if sees(person, handoff, config) {
+        return Ok(());
+    }
+    let pool = handoff.pool.as_ref().and_then(|pool| config.pools.get(pool));
+    let whose = pool.map_or(handoff.to.as_str(), |pool| pool.name.as_str());
+    Err(Forbidden(format!(
+        "Only those who have a part in this handoff, {whose} and their managers can see it."
+    )))
+}
+
+/// Tells whether a person sees a handoff: see this module's words.
+pub fn sees(person: &PersonId, handoff: &Handoff, config: &Config) -> bool {
+    if config.organisation.roles.values().any(|holder| holder == person) {
+        return true;
+    }
+    let asked = |question: &Question| question.by == *person || question.to == *person;
+    let parts = handoff.owner.iter().chain(&handoff.sender);
+    if parts.chain(handoff.beside()).any(|who| who == person) || handoff.questions.iter().any(asked)
+    {
+        return true;
+    }
+    let of = |team: &str| {
+        let pools = config.pools_of(person).filter_map(|pool| config.pools.get(pool));
+        pools.into_iter().any(|pool| pool.team == team)
+    };
+    let manages = |team: &str| {
+        let mut pools = config.pools.values().filter(|pool| pool.team == team);
+        pools.any(|pool| pool.roles.values().any(|holder| holder == person))
+    };
+    if manages(&handoff.to) || manages(&handoff.from) {
+        return true;
+    }
+    match &handoff.pool {
+        _ if handoff.stage == Stage::Returned => of(&handoff.from),
+        Some(pool) => config.pools_of(person).any(|one| one == pool),
+        None => of(&handoff.to),
+    }
 }
 
 /// Tells whether a page should offer this: the stage allows it, and so does [`may`].

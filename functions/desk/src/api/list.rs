@@ -5,7 +5,7 @@
 //! else is read day by day, and a page ends after a bounded number of handoffs even when few of
 //! them fit, with a cursor that goes on from there.
 
-use crate::{Desk, fault::Fault, filter::Filter, form, row::Row};
+use crate::{Desk, access::Visitor, fault::Fault, filter::Filter, form, row::Row};
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use domain::{
     Config, HandoffId,
@@ -76,9 +76,13 @@ impl Place {
     }
 }
 
+/// Who looks, and by which configuration they see what they see.
+type Sight<'f> = (&'f Visitor, &'f Config);
+
 /// Rows as they come in, until a page is full.
 struct Gathered<'f> {
     filter: &'f Filter,
+    sight: Sight<'f>,
     rows: Vec<(Place, Row)>,
     looked_at: usize,
     last: Option<Place>,
@@ -88,7 +92,9 @@ impl Gathered<'_> {
     fn take(&mut self, place: Place, row: Row) {
         self.looked_at += 1;
         self.last = Some(place.clone());
-        if self.filter.holds(&row) && self.filter.names(&row) {
+        let (visitor, config) = self.sight;
+        let seen = visitor.sees(&row.handoff, config);
+        if seen && self.filter.holds(&row) && self.filter.names(&row) {
             self.rows.push((place, row));
         }
     }
@@ -115,13 +121,14 @@ impl Desk {
     pub(crate) async fn api_list(
         &self,
         pairs: &form::Pairs,
+        visitor: &Visitor,
         accept: Option<&str>,
     ) -> Result<Response<bytes::Bytes>, Fault> {
         let now = self.clock.now();
         let active = self.configs.active(now).await?;
         let zone = active.config.organisation.timezone;
         let filter = Filter::read(pairs, zone).map_err(Fault::Malformed)?;
-        let page = self.list(&filter, &active.config, now).await?;
+        let page = self.list(&filter, (visitor, &active.config), now).await?;
         let mut answer = answer(&page, wants_csv(pairs, accept)?, now);
         if let Some(next) = &page.next {
             let next = next_link(pairs, next);
@@ -130,11 +137,11 @@ impl Desk {
         Ok(answer)
     }
 
-    /// Finds the handoffs of a list's page.
+    /// Finds the handoffs of a list's page, of those the visitor sees.
     pub(crate) async fn list(
         &self,
         filter: &Filter,
-        config: &Config,
+        sight: Sight<'_>,
         now: DateTime<Utc>,
     ) -> Result<Page, Fault> {
         let place = match &filter.cursor {
@@ -144,18 +151,19 @@ impl Desk {
             })?),
         };
         if let (Some(sought), None) = (&filter.sought, &place) {
-            let found = self.found(sought, config).await?;
+            let found = self.found(sought, sight.1).await?;
             if !found.is_empty() {
-                let rows = found.into_iter().filter(|row| filter.holds(row)).collect();
+                let rows = found.into_iter().filter(|row| filter.holds(row));
+                let rows = rows.filter(|row| sight.0.sees(&row.handoff, sight.1)).collect();
                 return Ok(Page { rows, next: None });
             }
         }
         match (&filter.owner, filter.is_queue()) {
             (Some(owner), true) => {
                 let queue = QueueKey::Owner(owner.clone());
-                self.in_queue(&queue, filter, place).await
+                self.in_queue(&queue, (filter, sight), place).await
             }
-            _ => self.by_day(filter, place, now).await,
+            _ => self.by_day((filter, sight), place, now).await,
         }
     }
 
@@ -183,14 +191,14 @@ impl Desk {
     async fn in_queue(
         &self,
         queue: &QueueKey,
-        filter: &Filter,
+        (filter, sight): (&Filter, Sight<'_>),
         place: Option<Place>,
     ) -> Result<Page, Fault> {
         let after = match place {
             Some(Place::Urgency(urgency)) => urgency,
             _ => String::new(),
         };
-        let mut gathered = Gathered { filter, rows: Vec::new(), looked_at: 0, last: None };
+        let mut gathered = Gathered { filter, sight, rows: Vec::new(), looked_at: 0, last: None };
         let mut rows = self.store.queue(queue, QUEUE_MAX).await?;
         rows.retain(|row| row.urgency > after);
         for chunk in rows.chunks(CHUNK) {
@@ -209,7 +217,7 @@ impl Desk {
 
     async fn by_day(
         &self,
-        filter: &Filter,
+        (filter, sight): (&Filter, Sight<'_>),
         place: Option<Place>,
         now: DateTime<Utc>,
     ) -> Result<Page, Fault> {
@@ -228,7 +236,7 @@ impl Desk {
             .map(|day| async move { (day, self.store.opened_on(day).await) })
             .buffered(DAYS_ABREAST);
         let mut opened = pin!(opened);
-        let mut gathered = Gathered { filter, rows: Vec::new(), looked_at: 0, last: None };
+        let mut gathered = Gathered { filter, sight, rows: Vec::new(), looked_at: 0, last: None };
         while let Some((day, ids)) = opened.next().await {
             let ids = after(ids?, day, place.as_ref());
             for chunk in ids.chunks(CHUNK) {
@@ -323,7 +331,10 @@ mod tests {
 
     fn gather(limit: usize, ids: &[&str]) -> (Vec<String>, Option<Place>) {
         let filter = Filter { limit, owner: Some("amara".into()), ..Filter::default() };
-        let mut gathered = Gathered { filter: &filter, rows: vec![], looked_at: 0, last: None };
+        let (visitor, config) = (Visitor { person: None, picks: true }, config());
+        let sight = (&visitor, &config);
+        let mut gathered =
+            Gathered { filter: &filter, sight, rows: vec![], looked_at: 0, last: None };
         let day = at("2026-01-05T00:00:00Z").date_naive();
         for id in ids {
             let mut handoff = handoff();

@@ -5,6 +5,7 @@
 
 use crate::{
     Desk,
+    access::Visitor,
     api::list::{self, Page},
     fault::Fault,
     form,
@@ -30,6 +31,7 @@ impl Desk {
     pub(crate) async fn api_queue(
         &self,
         pairs: &form::Pairs,
+        visitor: &Visitor,
         accept: Option<&str>,
     ) -> Result<Response<bytes::Bytes>, Fault> {
         if let Some(unknown) = pairs.keys().find(|name| !NAMES.contains(&name.as_str())) {
@@ -43,7 +45,7 @@ impl Desk {
         let active = self.configs.active(now).await?;
         let said = |name: &str| pairs.get(name).filter(|said| !said.is_empty());
         let owner = said("owner").map(|owner| PersonId::from(owner.as_str()));
-        let mut rows = self.queue(owner.as_ref(), &active.config).await?;
+        let mut rows = self.queue(owner.as_ref(), visitor, &active.config).await?;
         if let Some(kind) = said("type") {
             rows.retain(|row| row.handoff.kind.as_str() == kind);
         }
@@ -51,10 +53,11 @@ impl Desk {
         Ok(list::answer(&page, list::wants_csv(pairs, accept)?, now))
     }
 
-    /// Finds what waits for somebody, or for anybody; most urgent first.
+    /// Finds what waits for somebody, or for anybody, of what a visitor sees; most urgent first.
     pub(crate) async fn queue(
         &self,
         owner: Option<&PersonId>,
+        visitor: &Visitor,
         config: &Config,
     ) -> Result<Vec<Row>, Fault> {
         let queues = match owner {
@@ -72,7 +75,8 @@ impl Desk {
         listed.sort_by(|one, other| one.urgency.cmp(&other.urgency));
         let ids: Vec<_> = listed.into_iter().take(SHOWN_MAX).map(|row| row.id).collect();
         let rows = self.store.handoffs(&ids).await?.into_iter().map(Row::from);
-        Ok(rows.filter(|row| waits_for(row, owner)).collect())
+        let seen = |row: &Row| visitor.sees(&row.handoff, config);
+        Ok(rows.filter(|row| waits_for(row, owner) && seen(row)).collect())
     }
 }
 

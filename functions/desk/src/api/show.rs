@@ -3,6 +3,7 @@
 
 use crate::{
     Desk,
+    access::Visitor,
     fault::Fault,
     moment,
     outbox::shown,
@@ -25,8 +26,12 @@ use serde_json::{Map, Value, json};
 
 impl Desk {
     /// Answers one handoff.
-    pub(crate) async fn api_show(&self, id: &HandoffId) -> Result<Response<bytes::Bytes>, Fault> {
-        let sheet = self.sheet(id).await?;
+    pub(crate) async fn api_show(
+        &self,
+        id: &HandoffId,
+        visitor: &Visitor,
+    ) -> Result<Response<bytes::Bytes>, Fault> {
+        let sheet = self.sheet(id, visitor).await?;
         let link = self.survey_link(&sheet.handoff, &sheet.active.config).await;
         let mut shown = document(&sheet);
         if let (Some(survey), Ok(Some(link))) = (shown["survey"].as_object_mut(), link) {

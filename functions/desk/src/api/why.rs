@@ -1,6 +1,6 @@
 //! Why not somebody, over JSON: what would have had to differ for them to get a handoff.
 
-use crate::{Desk, fault::Fault, form, sheet::Sheet};
+use crate::{Desk, access::Visitor, fault::Fault, form, sheet::Sheet};
 use domain::{
     HandoffId, PersonId,
     routing::{Asking, why_not},
@@ -17,12 +17,13 @@ impl Desk {
     pub(crate) async fn api_why(
         &self,
         id: &HandoffId,
+        visitor: &Visitor,
         pairs: &form::Pairs,
     ) -> Result<Response<bytes::Bytes>, Fault> {
         let rep = pairs.get("rep").filter(|rep| !rep.is_empty());
         let unsaid = || Fault::Malformed("Say `rep`: about whom it is asked.".to_owned());
         let rep = PersonId::from(rep.ok_or_else(unsaid)?.as_str());
-        let sheet = self.sheet(id).await?;
+        let sheet = self.sheet(id, visitor).await?;
         let (sentences, version) = self.why_not(&sheet, &rep).await?;
         let document =
             json!({ "rep": rep, "would_have_to_differ": sentences, "config_version": version });

@@ -197,7 +197,7 @@ impl Desk {
         visitor: &Visitor,
         (status, message, typed): (StatusCode, Option<String>, Typed),
     ) -> Result<Response<Bytes>, Fault> {
-        let sheet = self.sheet(id).await?;
+        let sheet = self.sheet(id, visitor).await?;
         let reader = Reader::new(&sheet.active.config, visitor, self.clock.now());
         let frame = reader.frame(&plain(&sheet.package.title()), request);
         let link = self.survey_link(&sheet.handoff, reader.config).await;

@@ -56,6 +56,7 @@ pub(crate) struct Frame {
     organisation: String,
     picks: bool,
     person: Option<String>,
+    signs_out: bool,
     people: Vec<Choice>,
     back: String,
     zone: String,
@@ -77,6 +78,8 @@ pub(crate) struct Reader<'a> {
 struct FaultPage {
     frame: Frame,
     detail: String,
+    /// Where to sign in, where that is what is to be done.
+    sign_in: Option<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -102,6 +105,7 @@ impl<'a> Reader<'a> {
             organisation: self.config.organisation.name.clone(),
             picks: self.picks,
             person: self.person.map(|person| self.config.name_of(person).to_owned()),
+            signs_out: !self.picks && self.config.sign_in.is_some(),
             people: people
                 .map(|(id, known)| Choice {
                     id: id.to_string(),
@@ -133,16 +137,38 @@ impl Desk {
         detail: &str,
     ) -> Response<Bytes> {
         let now = self.clock.now();
-        let visitor = self.looks(request);
+        let visitor = self.looks(request).await;
         let title = status.canonical_reason().unwrap_or("Problem");
         let frame = match self.configs.active(now).await {
             Ok(active) => Reader::new(&active.config, &visitor, now).frame(title, request),
             Err(_) => bare(title, now),
         };
-        let page = FaultPage { frame, detail: detail.to_owned() };
+        let page = FaultPage { frame, detail: detail.to_owned(), sign_in: None };
         match html(status, &page) {
             Ok(answer) => answer,
             Err(_) => web::problem(status, detail, request.uri().path()),
+        }
+    }
+}
+
+impl Desk {
+    /// Answers a page to whoever is not signed in.
+    pub(crate) async fn page_signed_out(
+        &self,
+        request: &Request<Bytes>,
+        status: StatusCode,
+        detail: String,
+    ) -> Response<Bytes> {
+        let now = self.clock.now();
+        let nobody = crate::access::Visitor { person: None, picks: false };
+        let frame = match self.configs.active(now).await {
+            Ok(active) => Reader::new(&active.config, &nobody, now).frame("Signed out", request),
+            Err(_) => bare("Signed out", now),
+        };
+        let page = FaultPage { frame, detail, sign_in: Some(crate::sign_in::PATH.to_owned()) };
+        match html(status, &page) {
+            Ok(answer) => answer,
+            Err(_) => web::problem(status, &page.detail, request.uri().path()),
         }
     }
 }
@@ -154,6 +180,7 @@ fn bare(title: &str, now: DateTime<Utc>) -> Frame {
         organisation: "Handoff".to_owned(),
         picks: false,
         person: None,
+        signs_out: false,
         people: Vec::new(),
         back: "/".to_owned(),
         zone: "UTC".to_owned(),
@@ -227,7 +254,11 @@ mod tests {
     #[test]
     fn a_page_loads_nothing_from_elsewhere_and_nothing_inline() {
         let frame = bare("Not Found", at("2026-01-05T09:00:00Z"));
-        let page = FaultPage { frame, detail: "\"><img src=x onerror=alert(1)>".to_owned() };
+        let page = FaultPage {
+            frame,
+            detail: "\"><img src=x onerror=alert(1)>".to_owned(),
+            sign_in: None,
+        };
         let answer = html(StatusCode::NOT_FOUND, &page).unwrap();
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));

@@ -74,11 +74,11 @@ impl Desk {
         let by_urgency = is_queue(&filter);
         let (rows, next) = match by_urgency {
             true => {
-                let rows = self.queue(filter.owner.as_ref(), &active.config).await?;
+                let rows = self.queue(filter.owner.as_ref(), visitor, &active.config).await?;
                 (rows.into_iter().filter(|row| is_of_kind(row, &filter)).collect(), None)
             }
             false => {
-                let page = self.list(&filter, &active.config, now).await?;
+                let page = self.list(&filter, (visitor, &active.config), now).await?;
                 (page.rows, page.next.map(|next| address("/", pairs, &[("cursor", &next)])))
             }
         };
@@ -96,7 +96,7 @@ impl Desk {
             by_urgency,
             caption: caption(&rows, by_urgency),
             rows: rows.iter().map(|row| line(row, &reader)).collect(),
-            beside: self.beside(&filter, &reader).await?,
+            beside: self.beside(&filter, visitor, &reader).await?,
             silent: self.silence().await?,
             next,
             csv: address(csv, pairs, &[("format", "csv")]),
@@ -108,7 +108,12 @@ impl Desk {
     }
 
     /// Lists what the person of the queue has a part in, or the reader where it is everybody's.
-    async fn beside(&self, filter: &Filter, reader: &Reader<'_>) -> Result<Vec<Line>, Fault> {
+    async fn beside(
+        &self,
+        filter: &Filter,
+        visitor: &Visitor,
+        reader: &Reader<'_>,
+    ) -> Result<Vec<Line>, Fault> {
         let Some(person) = filter.owner.as_ref().or(reader.person).filter(|_| is_queue(filter))
         else {
             return Ok(Vec::new());
@@ -116,7 +121,8 @@ impl Desk {
         let ids = self.store.beside(person, BESIDE_MAX).await?;
         let rows = self.store.handoffs(&ids).await?.into_iter().map(Row::from);
         let stands = |row: &Row| row.handoff.beside().any(|who| who == person);
-        Ok(rows.filter(stands).map(|row| line(&row, reader)).collect())
+        let seen = |row: &Row| visitor.sees(&row.handoff, reader.config);
+        Ok(rows.filter(stands).filter(seen).map(|row| line(&row, reader)).collect())
     }
 
     /// Says what time it is in a way a shell understands: its own clock, unless this desk runs on

@@ -9,6 +9,7 @@ mod fields;
 mod messages;
 mod outward;
 mod roster;
+mod sign_in;
 
 use super::{load::Reader, model::*, nearest::among, test_leads, types::*};
 use crate::{
@@ -35,6 +36,7 @@ pub(super) fn lint<'a>(config: &Config, document: &DeTable<'a>, reader: &mut Rea
     lint.mail();
     lint.notices();
     lint.test_leads();
+    lint.sign_in();
 }
 
 struct Lint<'l, 'a> {

@@ -68,7 +68,7 @@ const SOFT: [&str; 9] = [
 /// configuration at all has one a byte.
 const PROBLEMS_MAX: usize = 1_000;
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "organisation",
     "calendars",
     "people",
@@ -84,6 +84,7 @@ const SECTIONS: [&str; 16] = [
     "destinations",
     "mail",
     "test_leads",
+    "sign_in",
     "files",
 ];
 
@@ -169,6 +170,7 @@ impl<'a> Reader<'a> {
             destinations: self.optional(&document, "destinations"),
             mail: self.perhaps(&document, "mail"),
             test_leads: self.perhaps(&document, "test_leads"),
+            sign_in: self.perhaps(&document, "sign_in"),
             organisation: organisation?,
         };
         if let Some(lint) = self.lints.filter(|_| self.problems.is_empty()) {

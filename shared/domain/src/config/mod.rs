@@ -14,6 +14,7 @@ pub(crate) mod nearest;
 mod outward;
 #[cfg(feature = "schema")]
 mod schema;
+mod sign_in;
 pub(crate) mod territories;
 mod test_leads;
 mod types;
@@ -24,6 +25,7 @@ pub use model::*;
 pub use outward::*;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use sign_in::SignIn;
 pub use territories::{Row, Seen, Territories};
 pub use test_leads::TestLeads;
 pub use types::*;

@@ -2,6 +2,7 @@
 
 use super::{
     outward::{Destination, EnrichmentRule, MailRule, NoticeRule},
+    sign_in::SignIn,
     territories::Territories,
     test_leads::TestLeads,
     types::HandoffType,
@@ -51,6 +52,8 @@ pub struct Config {
     pub mail: MailRule,
     /// What makes a lead a test, which no number counts.
     pub test_leads: TestLeads,
+    /// How people sign in to the desk; none leaves it to service tokens.
+    pub sign_in: Option<SignIn>,
 }
 
 /// The organisation as a whole.

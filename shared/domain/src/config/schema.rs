@@ -8,6 +8,7 @@ use super::{
     load::{CalendarRule, TableRule},
     model::{Lane, MessageRule, Organisation, Person, Pool, Rule, Source},
     outward::{Destination, EnrichmentRule, MailRule, NoticeRule},
+    sign_in::SignIn,
     test_leads::TestLeads,
     types::HandoffType,
 };
@@ -62,6 +63,8 @@ struct Document {
     /// What makes a lead a test, which no number counts.
     #[schemars(default)]
     test_leads: TestLeads,
+    /// How people sign in to the desk; none leaves it to service tokens.
+    sign_in: Option<SignIn>,
     /// Files that were read with the configuration; `handoff push` writes them.
     #[schemars(default)]
     files: BTreeMap<String, String>,
