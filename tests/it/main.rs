@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod access;
 mod audit;
 mod burst;
 mod by_hand;
@@ -23,6 +24,7 @@ mod first_story;
 mod fuzz;
 mod lateness;
 mod lifecycle;
+mod logs;
 mod package;
 mod people;
 mod recount;
@@ -31,6 +33,7 @@ mod refused;
 mod rivals;
 mod roles;
 mod settling;
+mod sign_in;
 mod simulation;
 mod slack_clicks;
 mod store;

@@ -12,8 +12,8 @@
 
 mod answers;
 pub mod engine;
-mod errors;
 pub mod faults;
+mod logs;
 mod people;
 pub mod roles;
 mod shape;

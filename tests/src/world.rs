@@ -2,13 +2,14 @@
 
 use crate::{
     engine,
-    errors::Errors,
+    logs::Logs,
     roles::{self, Listed},
     shape::wrong_with_event,
 };
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
+use desk::Access;
 use domain::{Config, Handoff, HandoffId, change::EVENTS};
 use http::{Request, Response};
 use local::{
@@ -35,6 +36,8 @@ pub struct Setting {
     pub lost: fn(DateTime<Utc>) -> bool,
     /// Whether the nightly audit runs: where sweeps are lost for days, it would rightly say so.
     pub audited: bool,
+    /// How its desk is entered; by picking a person, if nothing is said.
+    pub access: Option<Access>,
     /// The endpoint of the engine its table is on; the embedded one if there is none.
     pub engine: Option<String>,
 }
@@ -49,6 +52,7 @@ impl Default for Setting {
             doubled: None,
             lost: |_| false,
             audited: true,
+            access: None,
             engine: engine::wanted(),
         }
     }
@@ -72,7 +76,7 @@ pub struct World {
     pub asked: Listed,
     pub(crate) drawn: u64,
     read_to: i64,
-    errors: Errors,
+    logs: Logs,
 }
 
 impl World {
@@ -88,7 +92,9 @@ impl World {
 
     /// Starts a world whose clients are changed before use: how faults get under the SDK.
     pub async fn with(setting: Setting, change: impl FnOnce(Environment) -> Environment) -> Self {
-        Self::made(setting, |plain, wiring| assembly::metered(&change(plain), wiring)).await
+        let access = setting.access.clone().unwrap_or_else(Access::picker);
+        let make = |plain, wiring: &Wiring| assembly::entered(&change(plain), wiring, access);
+        Self::made(setting, make).await
     }
 
     /// Starts a world whose functions are made otherwise than on a laptop.
@@ -96,7 +102,7 @@ impl World {
         setting: Setting,
         make: impl FnOnce(Environment, &Wiring) -> (Functions, Meters),
     ) -> Self {
-        let errors = Errors::listen();
+        let logs = Logs::listen();
         let (clock, hand) = Clock::hand(setting.at);
         let wiring = Wiring { clock: clock.clone(), ids: Ids::seeded(setting.seed), abreast: 1 };
         let setup = Setup {
@@ -140,7 +146,7 @@ impl World {
         }
         let cloud = Cloud::new(parts, functions, schedules, hand).expect("the cloud starts");
         let sender = Sender::new(PUBLIC_URL);
-        Self { cloud, store, config, clock, sender, meters, asked, drawn: 0, read_to: 0, errors }
+        Self { cloud, store, config, clock, sender, meters, asked, drawn: 0, read_to: 0, logs }
     }
 
     /// Reads the world's clock.
@@ -205,14 +211,25 @@ impl World {
         entries
     }
 
+    /// Reads every line that was logged so far.
+    pub fn logged(&self) -> Vec<String> {
+        self.logs.lines()
+    }
+
+    /// Takes the figures that were said, as `Name value`.
+    pub fn figures(&self) -> Vec<(String, f64)> {
+        let said = self.logs.take_figures().into_iter();
+        said.map(|said| (said.name, said.value)).collect()
+    }
+
     /// Accepts that errors were logged: the test provoked them.
     pub fn expects_errors(&self) {
-        assert!(self.errors.take() > 0, "no error was logged");
+        assert!(self.logs.take_errors() > 0, "no error was logged");
     }
 
     /// Accepts that errors may have been logged: the test put faults under the system.
     pub fn allow_errors(&self) {
-        self.errors.take();
+        self.logs.take_errors();
     }
 
     /// Draws the next id a source gives a message.
@@ -232,7 +249,8 @@ impl Drop for World {
         let unread = self.read_mail();
         let subjects: Vec<&String> = unread.iter().map(|(subject, _)| subject).collect();
         assert!(unread.is_empty(), "nobody read: {subjects:?}");
-        assert_eq!(self.errors.take(), 0, "errors were logged");
+        assert_eq!(self.logs.take_errors(), 0, "errors were logged");
+        assert_eq!(self.logs.personal(), [""; 0], "a log says whose address it is");
         let refused = self.asked.refused();
         assert!(refused.is_empty(), "AWS would refuse it: {refused:?}");
         let ledger = self.cloud.parts().ledger();

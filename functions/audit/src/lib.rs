@@ -12,7 +12,7 @@ use domain::{
     rollup::Family,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use runtime::{Clock, Configs, Message, Topic, configs::ConfigError, topic::TopicError};
+use runtime::{Clock, Configs, Figure, Message, Topic, configs::ConfigError, topic::TopicError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Due, QueueKey, Store, StoreError};
@@ -119,6 +119,7 @@ impl Audit {
             topic.publish(&Message { subject: mail.subject, body: mail.body, attributes }).await?;
         }
         self.store.beat("audit", self.clock.now()).await?;
+        Figure::AuditBeat.count(1);
         tracing::info!(
             audit.handoffs = report.handoffs,
             audit.commits = report.commits,

@@ -11,7 +11,10 @@ use domain::{
     config::{Config, Source},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use runtime::web::{self, problem, try_again};
+use runtime::{
+    Figure,
+    web::{self, problem, try_again},
+};
 use std::collections::BTreeMap;
 use store::ReceiptKind;
 
@@ -74,6 +77,7 @@ impl Intake {
         }
         if let Err(refused) = proven {
             tracing::warn!(hook.source = %key, "not authentic");
+            Figure::Refused.count(1);
             return problem(StatusCode::UNAUTHORIZED, &refused.to_string(), &instance);
         }
         self.take_in(&key, source, request, &instance).await

@@ -12,7 +12,7 @@ use aws_lambda_events::event::{
     streams::DynamoDbBatchItemFailure,
 };
 use domain::{AttemptId, Commit, rollup::contributions};
-use runtime::{Clock, Ids};
+use runtime::{Clock, Figure, Ids};
 use store::{
     AsideKey, Checkpoint, Fold, Quarantined, Rows, Store, StoreError, commit_name, commit_of,
 };
@@ -160,6 +160,7 @@ fn without_zeros(rows: &mut Rows) {
 
 fn unreadable(record: &EventRecord, error: &StoreError) -> Quarantined {
     tracing::error!(%error, "a commit cannot be read: it goes to quarantine");
+    Figure::Quarantined.count(1);
     Quarantined {
         what: commit_name(&record.change.keys),
         kind: "commit".to_owned(),

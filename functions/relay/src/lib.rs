@@ -19,7 +19,8 @@ use domain::{
     notice::{Notice, notices},
 };
 use runtime::{
-    Bus, Clock, Configs, Message, Topic, bus::BusError, configs::ConfigError, topic::TopicError,
+    Bus, Clock, Configs, Figure, Message, Topic, bus::BusError, configs::ConfigError,
+    topic::TopicError,
 };
 use store::{Delivery, DeliveryState, Quarantined, Store, StoreError, commit_name, commit_of};
 
@@ -81,6 +82,7 @@ impl Relay {
             Ok(commit) => self.tell(&commit).await,
             Err(error) => {
                 tracing::error!(%error, "a commit cannot be read: it is in quarantine");
+                Figure::Quarantined.count(1);
                 let aside = Quarantined {
                     what: commit_name(keys),
                     kind: "commit".to_owned(),

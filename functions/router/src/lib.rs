@@ -18,7 +18,7 @@ use domain::{
     decide,
     routing::{Asking, Forecast, Place, Unread, Way},
 };
-use runtime::{Clock, Configs, Ids, configs::ConfigError};
+use runtime::{Clock, Configs, Figure, Ids, configs::ConfigError, figures::seconds};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{By, QueueKey, Store, StoreError, Stored, Write};
@@ -276,6 +276,7 @@ impl Router {
             };
             let way = self.way(asking, &mut seen.forecast).await?;
             let (taken, at_most) = (way.taken.clone(), way.at_most);
+            let assigns = way.owner.is_some();
 
             let changes = match decide(&handoff, way.command(), facts, now) {
                 Ok(changes) => changes,
@@ -300,7 +301,12 @@ impl Router {
                 write = write.has_room(capacity);
             }
             match self.store.commit(write).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if let (true, Some(routing)) = (assigns, &handoff.routing) {
+                        Figure::AssignSeconds.is(seconds(now - routing.since));
+                    }
+                    return Ok(());
+                }
                 // Somebody was faster: what was read is read again.
                 Err(StoreError::Conflict | StoreError::Full(_)) => {
                     seen.forecast = Forecast::default();

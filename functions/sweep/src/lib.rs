@@ -14,7 +14,10 @@ use domain::{
     notice::Known,
 };
 use futures::{StreamExt, stream};
-use runtime::{Bus, BusEvent, Clock, Configs, Ids, bus::BusError, configs::ConfigError};
+use runtime::{
+    Bus, BusEvent, Clock, Configs, Figure, Ids, bus::BusError, configs::ConfigError,
+    figures::seconds,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{By, Due, QueueKey, QueueRow, Store, StoreError, Stored, Write};
 
@@ -40,6 +43,10 @@ const PAGE: i32 = 250;
 
 /// How long a handed-back receipt is left to intake before it is handed back again, in seconds.
 const RECEIPT_AGAIN_SECONDS: i64 = 60;
+
+/// How long a deadline must be over before the sweeps before this one count as having missed it, in
+/// seconds: what is born within a horizon may be a minute late.
+const OVERDUE_SECONDS: i64 = 120;
 
 /// How many handoffs without an owner are asked for at once when the roster changes.
 const WAITING_MAX: i32 = 200;
@@ -126,9 +133,15 @@ impl Sweep {
     pub async fn handle(&self, scheduled: DateTime<Utc>) -> Result<Report, SweepError> {
         let horizon = scheduled + Duration::seconds(HORIZON_SECONDS);
         let mut course = Course::default();
+        let mut is_first = true;
         loop {
             let now = self.clock.now();
             let mut ahead = self.upcoming(horizon).await?;
+            if std::mem::take(&mut is_first) {
+                let long_ago = now - Duration::seconds(OVERDUE_SECONDS);
+                let over = |due: &&Due| matches!(due, Due::Handoff(_, at) if *at < long_ago);
+                Figure::OverdueDeadlines.are(ahead.iter().filter(over).count());
+            }
             ahead.retain(|due| !course.seen_to.contains(due));
             let acts_at = |due: &Due| {
                 let put_off_to = course.put_off.get(due).copied();
@@ -157,6 +170,7 @@ impl Sweep {
             return Err(failure);
         }
         self.store.beat("sweep", self.clock.now()).await?;
+        Figure::SweepBeat.count(1);
         tracing::info!(
             sweep.acted = report.acted,
             sweep.lost_races = report.lost_races,
@@ -288,6 +302,7 @@ impl Sweep {
             }
             match self.store.commit(write).await {
                 Ok(_) => {
+                    Figure::LateSeconds.is(seconds(now - due_at));
                     let lateness_ms_max = (now - due_at).num_milliseconds();
                     return Ok(Report { acted: 1, lateness_ms_max, ..Report::default() });
                 }

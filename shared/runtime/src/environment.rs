@@ -89,7 +89,7 @@ impl Environment {
             http,
             dynamodb: endpoint.clone(),
             services: endpoint,
-            table: optional("TABLE").unwrap_or_default(),
+            table: table(),
             bus: optional("BUS").unwrap_or_default(),
             topic: optional("TOPIC").unwrap_or_default(),
             pauses: None,
@@ -193,6 +193,11 @@ impl Environment {
 /// Reads the log filter; `info` when none is set.
 pub fn log_filter() -> String {
     optional("RUST_LOG").unwrap_or_else(|| "info".to_owned())
+}
+
+/// Reads the name of the table, which tells deployments apart.
+pub fn table() -> String {
+    optional("TABLE").unwrap_or_default()
 }
 
 fn optional(name: &'static str) -> Option<String> {

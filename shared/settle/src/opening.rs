@@ -13,6 +13,7 @@ use domain::{
     subject::Reference,
     target::{self, Observation},
 };
+use runtime::Figure;
 use store::{Claim, Observed, Opening, StoreError, Stored, Write};
 
 /// The property whose last value is kept for crossings.
@@ -129,11 +130,13 @@ impl Settler {
         };
         let (mut handoff, package) = beginning.handoff(id.clone(), journey, claim);
         handoff.flags.extend(reading.conflict.then_some(Flag::Conflict));
+        let completeness = handoff.completeness;
         let write = Write::open(handoff, self.by(reading.origin), reading.now, reading.config)
             .with_package(Stored::new(package))
             .observes(reading.score_to_keep.clone())
             .also(also);
         self.store.commit_opening(reading.done(write, "opened"), opening).await?;
+        Figure::Completeness.is(completeness.into());
         Ok(Effect::Opened(id))
     }
 
