@@ -194,11 +194,93 @@ fn what_is_counted_from_a_log_is_what_the_code_says_there() {
     let door = read("functions/intake/src/door.rs");
     let filters: Vec<&String> =
         resources.values().filter(|text| text.contains("AWS::Logs::MetricFilter")).collect();
-    assert_eq!(filters.len(), 3);
+    assert_eq!(filters.len(), 2);
     for filter in filters {
         let said = filter.split("$.message = ").nth(1).unwrap().split(" }").next().unwrap();
         let line = door.lines().find(|line| line.contains(said)).expect(said);
         assert!(line.contains("tracing::warn!(hook.source = %key"), "its source is said: {line}");
     }
     assert!(resources["BodyTooLarge"].contains("MetricName: BodiesTooLarge"));
+}
+
+#[test]
+fn whoever_is_woken_by_an_alarm_finds_what_to_do() {
+    let resources = resources(&template());
+    let readme = read("README.md");
+    let runbook = readme.split("\n## When an alarm goes off\n").nth(1).expect("a runbook");
+    let runbook = runbook.split("\n## ").next().unwrap();
+    let alarms = resources.iter().filter(|(_, text)| text.contains("AWS::CloudWatch::Alarm"));
+    let alarms: Vec<(&String, &String)> = alarms.collect();
+    for (name, text) in &alarms {
+        assert!(runbook.contains(&format!("- `{name}`: ")), "{name} has an entry");
+        assert!(text.contains("AlarmActions: [!Ref Topic]"), "{name} is heard");
+        assert!(
+            text.contains("AlarmDescription: ") && text.contains("; look "),
+            "{name} says where"
+        );
+        assert!(
+            resources["Dashboard"].contains(&format!("\"${{{name}.Arn}}\"")),
+            "{name} is shown"
+        );
+    }
+    let entries = runbook.lines().filter(|line| line.starts_with("- `"));
+    assert_eq!(entries.count(), alarms.len(), "every entry is of an alarm");
+}
+
+#[test]
+fn every_schedule_has_an_alarm_for_its_silence() {
+    let resources = resources(&template());
+    let schedules =
+        resources.iter().filter(|(_, text)| text.contains("Type: AWS::Scheduler::Schedule\n"));
+    let names = schedules.filter_map(|(name, _)| name.strip_suffix("Timer"));
+    let names: Vec<&str> = names.collect();
+    assert_eq!(names, ["Audit", "Digest", "Sweep"]);
+    for name in names {
+        let alarm = &resources[&format!("{name}Silent")];
+        assert!(alarm.contains(&format!("MetricName: {name}Beat")), "{name}");
+        assert!(alarm.contains("TreatMissingData: breaching"), "{name}");
+    }
+}
+
+#[test]
+fn the_dashboard_is_json_about_what_is_deployed() {
+    let resources = resources(&template());
+    let body = resources["Dashboard"].split("DashboardBody: !Sub |\n").nth(1).unwrap();
+    serde_json::from_str::<serde_json::Value>(body)
+        .expect("JSON, also before anything is filled in");
+    for name in body.split("${").skip(1).filter_map(|rest| rest.split(['.', '}', ':']).next()) {
+        assert!(name == "AWS" || resources.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn every_source_that_ships_has_a_route_and_a_throttle_of_its_own() {
+    let template = template();
+    let resources = resources(&template);
+    let outputs = template.split("\nOutputs:\n").nth(1).unwrap();
+    let stage = &resources["GatewayStage"];
+    let lines = stage.lines().map(str::trim).filter(|line| line.starts_with("POST /hooks/"));
+    let keys: Vec<&str> = lines.filter_map(|line| line.strip_suffix(':')).collect();
+    for key in &keys {
+        let is_its = |text: &String| {
+            text.contains(&format!("RouteKey: {key},"))
+                || text.contains(&format!("RouteKey: '{key}',"))
+        };
+        let (route, _) = resources.iter().find(|(_, text)| is_its(text)).expect(key);
+        let waits = stage.lines().find(|line| line.contains("DependsOn: ")).unwrap();
+        assert!(waits.contains(route.as_str()), "the stage is made after {route}");
+    }
+    let sample = read("infra/local/sample/organisation.toml");
+    let sections =
+        sample.lines().filter_map(|line| line.strip_prefix("[sources.")?.split_once(']'));
+    let sources: Vec<&str> =
+        sections.map(|(source, _)| source).filter(|source| !source.contains('.')).collect();
+    assert_eq!(sources.len(), 5);
+    for source in sources {
+        let path = format!("POST /hooks/{source}");
+        let tokened = format!("{path}/{{token}}");
+        let is_throttled = keys.iter().any(|key| *key == path || *key == tokened);
+        assert!(is_throttled, "{source} has a throttle");
+        assert!(outputs.contains(&format!("/hooks/{source}")), "{source} has an output");
+    }
 }
