@@ -1,6 +1,7 @@
 //! The deployment template says what the code does: its table, its functions, what they read from
 //! their environment, its queues, its schedules.
 
+use runtime::Figure;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -283,4 +284,21 @@ fn every_source_that_ships_has_a_route_and_a_throttle_of_its_own() {
         assert!(is_throttled, "{source} has a throttle");
         assert!(outputs.contains(&format!("/hooks/{source}")), "{source} has an output");
     }
+}
+
+#[test]
+fn alarms_and_dashboard_go_by_figures_the_code_says_and_by_every_one_of_them() {
+    let template = template();
+    let named: BTreeSet<&str> = Figure::ALL.into_iter().map(Figure::name).collect();
+    let resources = resources(&template);
+    let mut used = BTreeSet::new();
+    for text in resources.values().filter(|text| text.contains("Namespace: Handoff")) {
+        let metric = text.lines().find_map(|line| line.trim().strip_prefix("MetricName: "));
+        used.extend(metric);
+        assert!(text.contains("{Name: table, Value: !Ref Table}"), "{text}");
+    }
+    let dashboard = &resources["Dashboard"];
+    let shown = dashboard.split("[\"Handoff\",\"").skip(1);
+    used.extend(shown.filter_map(|rest| rest.split('"').next()));
+    assert_eq!(used, named);
 }

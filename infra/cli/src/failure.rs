@@ -106,7 +106,7 @@ pub enum Failure {
         "AWS cannot be reached: {0}, for functions. Here, export the credentials \
          (`aws configure export-credentials --format env`) and AWS_REGION."
     )]
-    Environment(#[from] runtime::environment::Unset),
+    Environment(#[from] runtime::environment::EnvironmentError),
     /// The table has no configuration to compare with.
     #[error("This table has no configuration yet: there is no past to replay.")]
     NoPast,

@@ -1,7 +1,8 @@
 //! The one place that reads the environment, and the SDK clients made of it.
 //!
 //! In the cloud: credentials and region from the variables Lambda sets (no chain is walked), TLS by
-//! rustls on ring, one HTTP client for all services. On a laptop: plain HTTP to loopback endpoints.
+//! rustls on ring, one HTTP client for all services. In a function it trusts the roots of AWS's own
+//! addresses and no others; elsewhere, and in China, whose addresses have other roots, the system's. On a laptop: plain HTTP to loopback endpoints.
 //! The clients are the real ones either way.
 
 use crate::{Bus, Clock, Outside, Secrets, Topic};
@@ -10,16 +11,26 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_http_client::{
     Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use chrono::TimeDelta;
 use std::{collections::BTreeMap, time::Duration};
 use store::Store;
 
-/// A variable that is not set.
+/// The roots that certificates of AWS's own addresses lead to, from Amazon Trust Services'
+/// repository: to read a hundred and forty others takes longer than everything else at a start.
+const ROOTS: &[u8] = include_bytes!("aws-roots.pem");
+
+/// Why a function cannot begin.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is not set: the deployment template sets it")]
-pub struct Unset(&'static str);
+pub enum EnvironmentError {
+    /// A variable that is not set.
+    #[error("the environment variable {0} is not set: the deployment template sets it")]
+    Unset(&'static str),
+    /// Nobody would be trusted.
+    #[error("no certificate could be checked: the roots that were built in cannot be read")]
+    Roots,
+}
 
 /// Where this process runs and what it may reach.
 #[derive(Clone)]
@@ -69,7 +80,7 @@ impl Environment {
     ///
     /// # Errors
     /// `Unset` for a variable every function needs.
-    pub fn read() -> Result<Self, Unset> {
+    pub fn read() -> Result<Self, EnvironmentError> {
         let credentials = Credentials::new(
             needed("AWS_ACCESS_KEY_ID")?,
             needed("AWS_SECRET_ACCESS_KEY")?,
@@ -79,12 +90,24 @@ impl Environment {
         );
         let endpoint = optional("AWS_ENDPOINT_URL");
         let builder = Builder::new();
+        let region = needed("AWS_REGION")?;
+        let roots = match optional("AWS_LAMBDA_RUNTIME_API") {
+            Some(_) if !region.starts_with("cn-") => {
+                TrustStore::empty().with_pem_certificate(ROOTS)
+            }
+            _ => TrustStore::default(),
+        };
         let http = match endpoint.as_deref() {
             Some(url) if url.starts_with("http://") => builder.build_http(),
-            _ => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+            _ => {
+                let tls = TlsContext::builder().with_trust_store(roots).build();
+                let tls = tls.map_err(|_| EnvironmentError::Roots)?;
+                let builder = builder.tls_provider(Provider::Rustls(CryptoMode::Ring));
+                builder.tls_context(tls).build_https()
+            }
         };
         Ok(Self {
-            region: needed("AWS_REGION")?,
+            region,
             credentials,
             http,
             dynamodb: endpoint.clone(),
@@ -204,8 +227,8 @@ fn optional(name: &'static str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn needed(name: &'static str) -> Result<String, Unset> {
-    optional(name).ok_or(Unset(name))
+fn needed(name: &'static str) -> Result<String, EnvironmentError> {
+    optional(name).ok_or(EnvironmentError::Unset(name))
 }
 
 /// Reads who holds which desk token: `TOKENS` is `hash=person,hash=person`, each hash the SHA-256
@@ -223,6 +246,18 @@ fn tokens(text: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+    #[test]
+    fn the_roots_that_are_built_in_are_amazons() {
+        let roots: Vec<_> = CertificateDer::pem_slice_iter(ROOTS).map(Result::unwrap).collect();
+        let mut store = rustls::RootCertStore::empty();
+        assert_eq!(store.add_parsable_certificates(roots), (5, 0));
+        let names: Vec<String> =
+            store.roots.iter().map(|root| String::from_utf8_lossy(&root.subject).into()).collect();
+        assert!(names[..4].iter().all(|name| name.contains("Amazon Root CA ")), "{names:?}");
+        assert!(names[4].contains("Starfield Services Root Certificate Authority - G2"));
+    }
 
     #[test]
     fn tokens_are_hashes_and_people() {
