@@ -307,7 +307,7 @@ class Counting:
 
 
 def waiting(name):
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+    names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
     attributes = client("sqs").get_queue_attributes(QueueUrl=made[name], AttributeNames=names)["Attributes"]
     return sum(int(count) for count in attributes.values())
 
@@ -385,7 +385,8 @@ first = lead(1)
 one, receipt = opened(hook(first, "msg_first"))
 say("webhook in", f"200, handoff {one}")
 status, told = hook(first, "msg_first")
-require((status, told["opened"], told["duplicates"]) == (200, [], 1), f"a replay opens nothing: {status} {told}", "intake")
+require(
+    (status, told["opened"], told["duplicates"]) == (200, [], 1), f"a replay opens nothing: {status} {told}", "intake")
 say("the same webhook again", "200, a duplicate, nothing opened")
 
 
@@ -409,7 +410,8 @@ require(status == 409, f"who does not own it cannot accept it: {status} {told}",
 for verb, body in (("accept", None), ("touch", {"channel": "phone"}), ("complete", {"outcome": "meeting_booked"})):
     status, told = desk(second["owner"], "POST", f"/api/handoffs/{two}/{verb}", body)
     require(status == 200, f"its owner can {verb}: {status} {told}", "desk")
-say("a second lead", f"by the address with a token; {second['owner']} accepted, touched and completed; {other} may not: 409")
+say("a second lead", "by the address with a token; "
+    f"{second['owner']} accepted, touched and completed; {other} may not: 409")
 
 # The clock of the first one runs out.
 reminded = until("the owner is reminded", 150, lambda: said(everything, "reminded", one), "sweep", "relay")
@@ -422,8 +424,9 @@ late = (moment(steps[-1]) - moment(clock["due_at"])).total_seconds()
 say("breach alerted", f"by Maya's filter: {breached['Subject']}; committed {late:.1f} s after the deadline")
 require(not said(everything, "breached", two), "nobody hears of a breach of the second one")
 
-# What can wait a minute is mailed by the courier, when the sweep says that it is time.
-mailed = until("the courier mails the owner", 150, lambda: said(everything, "assigned", one), "courier", "sweep", "relay")
+# What can wait a minute is mailed by the courier. The sweep wakes it, or a commit that comes then.
+mailed = until(
+    "the courier mails the owner", 150, lambda: said(everything, "assigned", one), "courier", "sweep", "relay")
 require(to(mailed) == [first["owner"]], f"the owner is told: {to(mailed)}")
 say("mail by the courier", f"to {to(mailed)[0]}: {mailed['Subject']}")
 
@@ -463,7 +466,8 @@ def numbers():
 
 
 total = until(f"the numbers are {wanted}", 60, numbers, "metrics")
-say("numbers", ", ".join(f"{name} {total[name]}" for name in wanted) + f", of {counting.commits} commits counted twice")
+say("numbers", ", ".join(f"{name} {total[name]}" for name in wanted) +
+    f", of {counting.commits} commits counted twice")
 
 # The nightly audit by the schedule, brought forward; what it would say tomorrow about today, the command says now.
 schedules = client("scheduler")
@@ -499,7 +503,7 @@ say("handoff audit", f"{report['handoffs']} handoffs, {report['commits']} commit
     f"{report['reps']} reps: as the histories say")
 
 # Nothing was given up or is left, and no function logged an error but the one asked for.
-until("every queue is empty", 150, lambda: not any(waiting(name) for name in queues("Queue")), "courier", "router", "intake")
+until("every queue is empty", 150, lambda: not any(waiting(name) for name in queues("Queue")), "courier", "router")
 dead = {name: waiting(name) for name in queues("Dead")}
 require(len(dead) == 6 and not any(dead.values()), f"there is no dead letter: {dead}")
 lines = {function: log_of(function) for function in FUNCTIONS}
@@ -538,5 +542,6 @@ require(not waiting("RouterQueue"), "nothing else is left", "router")
 letters = sqs.receive_message(QueueUrl=made["RouterDead"], MaxNumberOfMessages=10)["Messages"]
 require([letter["Body"] for letter in letters] == ["nonsense"], f"only that one is dead: {letters}")
 say("a poisoned message", "dead after five tries, alone; what came with it is done")
-logs.write_text("\n".join(f"{function} {line}" for function in FUNCTIONS for line in log_of(function)), encoding="utf-8")
+kept = [f"{function} {line}" for function in FUNCTIONS for line in log_of(function)]
+logs.write_text("\n".join(kept) + "\n", encoding="utf-8")
 print("The play is over: everything was so.")
