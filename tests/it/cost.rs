@@ -93,7 +93,8 @@ async fn used(world: &mut World, time: Duration, lives: bool) -> Bill {
     let until = world.now() + time;
     world.outbox();
     world.asked.take_worked();
-    for meter in [&world.meters.life, &world.meters.sweep, &world.meters.metrics, &world.meters.courier]
+    for meter in
+        [&world.meters.life, &world.meters.sweep, &world.meters.metrics, &world.meters.courier]
     {
         meter.take();
     }
@@ -101,21 +102,25 @@ async fn used(world: &mut World, time: Duration, lives: bool) -> Bill {
         live(world).await;
     }
     world.until(until).await;
-    let meters = [&world.meters.life, &world.meters.sweep, &world.meters.metrics, &world.meters.courier];
+    let meters =
+        [&world.meters.life, &world.meters.sweep, &world.meters.metrics, &world.meters.courier];
     let units = meters.map(store::Meter::take);
     let worked = world.asked.take_worked();
     let count = |names: &[&str]| -> f64 {
         let of = worked.iter().filter(|(name, _)| names.contains(&name.as_str()));
-        of.map(|(_, worked)| worked.times as f64).sum()
+        of.fold(0.0, |sum, (_, worked)| sum + worked.times as f64)
     };
     let sent = world.outbox();
-    let is_mail = |entry: &&local::OutboxEntry| matches!(entry.sent, local::Sent::Mail { .. });
+    let is_mail = |entry: &&local::OutboxEntry| matches!(entry.sent, local::Sent::Topic { .. });
     let is_event = |entry: &&local::OutboxEntry| matches!(entry.sent, local::Sent::Bus { .. });
     Bill {
         writes: units.iter().map(|used| used.write_units).sum(),
         reads: units.iter().map(|used| used.read_units).sum(),
         invocations: worked.values().map(|worked| worked.times as f64).sum(),
-        waited_seconds: worked.values().map(|worked| worked.waited.as_seconds_f64()).sum(),
+        waited_seconds: worked
+            .values()
+            .map(|worked| worked.waited.num_milliseconds() as f64 / 1e3)
+            .sum(),
         requests: count(&["hooks", "desk"]),
         events: sent.iter().filter(is_event).count() as f64,
         queued: count(&["intake", "router", "courier"]),
@@ -144,15 +149,17 @@ fn table(life: Bill, day: Bill) -> String {
     ];
     let (million, month) = (life.times(1e6), life.times(LEADS));
     let idle = day.times(DAYS);
-    let head = "| | a million hot leads' lives | a month of 800, and nothing else | what runs anyway, a month |";
+    let head = "| | a million hot leads' lives | a month of 800, and nothing else | \
+                what runs anyway, a month |";
     let mut lines = vec![head.to_owned(), "|---|---|---|---|".to_owned()];
     for ((million, month), idle) in million.iter().zip(&month).zip(&idle) {
-        lines.push(format!("| {} | {:.2} | {:.2} | {:.2} |", million.0, million.1, month.1, idle.1));
+        lines
+            .push(format!("| {} | {:.2} | {:.2} | {:.2} |", million.0, million.1, month.1, idle.1));
     }
     for (what, price) in fixed {
         lines.push(format!("| {what} | | | {price:.2} |"));
     }
-    let sum = |all: &[(&str, f64)]| all.iter().map(|(_, price)| price).sum::<f64>();
+    let sum = |all: &[(&str, f64)]| all.iter().fold(0.0, |sum, (_, price)| sum + price);
     let (million, month, idle) = (sum(&million), sum(&month), sum(&idle) + sum(&fixed));
     lines.push(format!("| in all, dollars | **{million:.2}** | **{month:.2}** | **{idle:.2}** |"));
     lines.join("\n")

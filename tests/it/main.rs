@@ -13,6 +13,7 @@ mod burst;
 mod by_hand;
 mod clocks;
 mod conversation;
+mod cost;
 mod courier;
 mod crm;
 mod door;

@@ -12,8 +12,10 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
+use chrono::Duration;
 use futures::FutureExt;
 use local::{Functions, Handler, HttpHandler};
+use runtime::Clock;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,14 +35,26 @@ pub type Accesses = BTreeMap<String, BTreeSet<String>>;
 static ROLES: LazyLock<Accesses> =
     LazyLock::new(|| roles(include_str!("../../infra/aws/template.yaml")));
 
-/// What functions asked for; clones are the same list.
+/// What functions asked for, and how often they were at work; clones are the same list.
 #[derive(Clone, Default)]
-pub struct Listed(Arc<Mutex<Accesses>>);
+pub struct Listed {
+    asked: Arc<Mutex<Accesses>>,
+    worked: Arc<Mutex<BTreeMap<String, Worked>>>,
+}
+
+/// How often a function was at work, and for how long it waited, by the world's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Worked {
+    /// How often.
+    pub times: u64,
+    /// How long, in all.
+    pub waited: Duration,
+}
 
 impl Listed {
     /// Reads the list so far, by function.
     pub fn list(&self) -> Accesses {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lists what was asked for that a role of the template does not allow.
@@ -54,9 +68,22 @@ impl Listed {
         refused.collect()
     }
 
+    /// Takes how often functions were at work since it was last taken. Intake is `hooks` where it was
+    /// asked over HTTP.
+    pub fn take_worked(&self) -> BTreeMap<String, Worked> {
+        std::mem::take(&mut *self.worked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn worked(&self, name: &str, waited: Duration) {
+        let mut all = self.worked.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = Worked { times: 0, waited: Duration::zero() };
+        let one = all.entry(name.to_owned()).or_insert(none);
+        *one = Worked { times: one.times + 1, waited: one.waited + waited };
+    }
+
     fn add(&self, request: &HttpRequest) {
         let Ok(function) = AT_WORK.try_with(|function| *function) else { return };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(function.to_owned()).or_default().extend(accesses(request));
     }
 }
@@ -148,30 +175,54 @@ fn allowed(statement: &str) -> Vec<String> {
 }
 
 /// Makes functions that are known by their names while they are at work.
-pub(crate) fn named(functions: Functions) -> Functions {
+pub(crate) fn named(functions: Functions, listed: &Listed, clock: &Clock) -> Functions {
+    let at = |name: &'static str, known: &'static str| Work {
+        name,
+        known,
+        listed: listed.clone(),
+        clock: clock.clone(),
+    };
     Functions {
-        intake: door("intake", functions.intake),
-        desk: door("desk", functions.desk),
-        intake_queue: function("intake", functions.intake_queue),
-        router: function("router", functions.router),
-        courier: function("courier", functions.courier),
-        relay: function("relay", functions.relay),
-        metrics: function("metrics", functions.metrics),
-        sweep: function("sweep", functions.sweep),
-        digest: function("digest", functions.digest),
-        audit: function("audit", functions.audit),
+        intake: door(at("intake", "hooks"), functions.intake),
+        desk: door(at("desk", "desk"), functions.desk),
+        intake_queue: function(at("intake", "intake"), functions.intake_queue),
+        router: function(at("router", "router"), functions.router),
+        courier: function(at("courier", "courier"), functions.courier),
+        relay: function(at("relay", "relay"), functions.relay),
+        metrics: function(at("metrics", "metrics"), functions.metrics),
+        sweep: function(at("sweep", "sweep"), functions.sweep),
+        digest: function(at("digest", "digest"), functions.digest),
+        audit: function(at("audit", "audit"), functions.audit),
+    }
+}
+
+/// Who is at work: whose role it has, and what it is counted as.
+#[derive(Clone)]
+struct Work {
+    name: &'static str,
+    known: &'static str,
+    listed: Listed,
+    clock: Clock,
+}
+
+impl Work {
+    async fn done<Out>(self, work: impl Future<Output = Out>) -> Out {
+        let begun = self.clock.now();
+        let done = AT_WORK.scope(self.name, work).await;
+        self.listed.worked(self.known, self.clock.now() - begun);
+        done
     }
 }
 
 fn function<In: Send + 'static, Out: Send + 'static>(
-    name: &'static str,
+    at: Work,
     function: Handler<In, Out>,
 ) -> Handler<In, Out> {
-    Arc::new(move |event| AT_WORK.scope(name, function(event)).boxed())
+    Arc::new(move |event| at.clone().done(function(event)).boxed())
 }
 
-fn door(name: &'static str, function: HttpHandler) -> HttpHandler {
-    Arc::new(move |request| AT_WORK.scope(name, function(request)).boxed())
+fn door(at: Work, function: HttpHandler) -> HttpHandler {
+    Arc::new(move |request| at.clone().done(function(request)).boxed())
 }
 
 /// Wraps an HTTP client so that what functions ask of it is listed.

@@ -120,7 +120,7 @@ impl World {
         engine::keep_expired(&parts, assembly::TABLE).await;
         let (http, asked) = roles::listening(plain.http());
         let (functions, meters) = make(plain.with_http(http), &wiring);
-        let mut functions = roles::named(functions);
+        let mut functions = roles::named(functions, &asked, &clock);
         let Setting { lost, doubled, .. } = setting;
         let sweep = functions.sweep.clone();
         functions.sweep = handler(move |event: EventBridgeEvent<Value>| {

@@ -2,7 +2,8 @@
 //!
 //! In the cloud: credentials and region from the variables Lambda sets (no chain is walked), TLS by
 //! rustls on ring, one HTTP client for all services. In a function it trusts the roots of AWS's own
-//! addresses and no others; elsewhere, and in China, whose addresses have other roots, the system's. On a laptop: plain HTTP to loopback endpoints.
+//! addresses and no others; elsewhere, and in China, whose addresses have other roots, the system's.
+//! On a laptop: plain HTTP to loopback endpoints.
 //! The clients are the real ones either way.
 
 use crate::{Bus, Clock, Outside, Secrets, Topic};
