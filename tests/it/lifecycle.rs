@@ -249,7 +249,7 @@ async fn a_digest_the_topic_did_not_take_is_sent_by_the_next_try() {
     assert_eq!(to_priya, 1, "{mail:?}");
 }
 
-fn folded(history: &[Commit]) -> Handoff {
+pub(crate) fn folded(history: &[Commit]) -> Handoff {
     let mut commits = history.iter();
     let first = commits.next().expect("an opening");
     let domain::Change::Opened { handoff } = &first.changes[0] else { panic!("no opening") };

@@ -42,4 +42,5 @@ mod stories;
 mod sweep;
 mod template;
 mod tidy;
+mod upgrades;
 mod waiting;
