@@ -134,8 +134,10 @@ def deploy(digest_at):
     }
     template = emulated_template
     stacks = client("cloudformation")
+    # It is longer than a request may be: as `sam deploy` does, by way of a bucket.
+    s3.put_object(Bucket="code", Key="template.json", Body=json.dumps(template))
     stacks.create_stack(
-        StackName=STACK, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"],
+        StackName=STACK, TemplateURL=f"{endpoint}/code/template.json", Capabilities=["CAPABILITY_IAM"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
     stack = {"StackStatus": "CREATE_IN_PROGRESS"}
@@ -477,10 +479,12 @@ say("numbers", ", ".join(f"{name} {total[name]}" for name in wanted) +
 
 # The nightly audit by the schedule, brought forward; what it would say tomorrow about today, the command says now.
 schedules = client("scheduler")
-schedule = schedules.get_schedule(Name=made["AuditSchedule"])
+# A schedule's id may name its group.
+timer = {"GroupName": made["Schedules"].rsplit("/", 1)[-1], "Name": made["AuditTimer"].rsplit("|", 1)[-1].rsplit("/", 1)[-1]}
+schedule = schedules.get_schedule(**timer)
 at = minute_after(15)
 schedules.update_schedule(
-    Name=made["AuditSchedule"], ScheduleExpression=f"cron({at.minute} {at.hour} * * ? *)",
+    **timer, ScheduleExpression=f"cron({at.minute} {at.hour} * * ? *)",
     FlexibleTimeWindow=schedule["FlexibleTimeWindow"], Target=schedule["Target"],
 )
 

@@ -29,7 +29,8 @@ const EVERYBODY: [(&str, &str); 9] = [
 const ADMIN: (&str, &str) = ("priya", "runs the organisation");
 
 /// Where anybody may ask, and what a laptop or a desk without sign-in does not have.
-const OPEN: [&str; 5] = ["/desk.css", "/desk.js", "/survey/{token}", "/sign-in", "/sign-in/done"];
+const OPEN: [&str; 6] =
+    ["/desk.css", "/desk.js", "/survey/{token}", "/sign-in", "/sign-in/done", "/sign-out"];
 
 struct Address {
     method: Method,

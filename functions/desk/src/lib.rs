@@ -111,6 +111,10 @@ impl Desk {
         }
         match &route {
             Ok(Route::SignIn) => return self.begin_sign_in(&self.query(request)?).await,
+            Ok(Route::SignOut) if *request.method() == Method::POST => {
+                self.admit(request).await?;
+                return self.sign_out(request).await;
+            }
             Ok(Route::SignInDone) => return self.end_sign_in(request, &self.query(request)?).await,
             _ => {}
         }

@@ -15,8 +15,8 @@ use runtime::Active;
 use serde_json::Value;
 use settle::{
     Order, Verb,
-    may::may_give_away,
-    order::{Ask, Deed, Done},
+    may::{self, may_give_away},
+    order::{Ask, Deed, Done, OrderError},
     plan::taken_from,
 };
 use std::collections::BTreeSet;
@@ -113,7 +113,8 @@ impl Desk {
             let ids: Vec<_> = chunk.iter().map(|row| row.id.clone()).collect();
             for (handoff, package) in self.store.handoffs(&ids).await? {
                 // The index may be a moment old.
-                let theirs = handoff.owner.as_ref() == Some(&reassignment.from);
+                let theirs = handoff.owner.as_ref() == Some(&reassignment.from)
+                    && may::sees(person, &handoff, &active.config);
                 if theirs && handoff.stage.is_open() && reassignment.is_meant(&handoff.kind) {
                     let asked = self.asked(&reassignment.from, handoff, &active, now).await?;
                     let package = package.record;
@@ -192,8 +193,12 @@ impl Desk {
                 MOST => asked.left += 1,
                 _ if self.settler.is_carried_out(&order(&row.id)).await? => {}
                 _ => {
-                    let carried = self.settler.carry_out(&row.id, &order(&row.id)).await?;
-                    asked.requested += usize::from(carried.done == Done::Now);
+                    match self.settler.carry_out(&row.id, &order(&row.id)).await {
+                        Ok(carried) => asked.requested += usize::from(carried.done == Done::Now),
+                        // It is of another team, whose manager gives it away.
+                        Err(OrderError::Forbidden(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
         }

@@ -19,7 +19,10 @@ use crate::{
     form, pages,
 };
 use bytes::Bytes;
-use domain::{Config, PersonId, config::SignIn};
+use domain::{
+    Config, PersonId,
+    config::{Person, SignIn},
+};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use issuer::{Exchange, IssuerError, word};
 use runtime::secrets::{SecretError, Wanted};
@@ -31,6 +34,9 @@ pub(crate) const PATH: &str = "/sign-in";
 
 /// Where the issuer sends people back to.
 const DONE: &str = "/sign-in/done";
+
+/// How long an address may be that somebody is led back to, in bytes.
+const BACK_BYTES_MAX: usize = 400;
 
 /// What is wanted of an issuer: who it is, and their address.
 const SCOPE: &str = "openid email";
@@ -97,7 +103,7 @@ impl Desk {
         let verifier = made(own.derived("verifier", &state))?;
         let (nonce, challenge) = (made(own.derived("nonce", &state))?, token::challenge(&verifier));
         let redirect_uri = redirect_uri(config);
-        let asked = form::write([
+        let asked = [
             ("response_type", "code"),
             ("client_id", rule.client_id.as_str()),
             ("redirect_uri", redirect_uri.as_str()),
@@ -106,7 +112,10 @@ impl Desk {
             ("nonce", nonce.as_str()),
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
-        ]);
+            // Whoever is not known here may have another account there.
+            ("prompt", if pairs.contains_key("again") { "select_account" } else { "" }),
+        ];
+        let asked = form::write(asked.into_iter().filter(|(_, said)| !said.is_empty()));
         let door = doors.authorization_endpoint;
         let joint = if door.contains('?') { '&' } else { '?' };
         let mut answer = pages::see(&format!("{door}{joint}{asked}"));
@@ -131,10 +140,16 @@ impl Desk {
         let own = Own::new(&secrets);
         let said = |name: &str| pairs.get(name).map(String::as_str).unwrap_or_default();
         let begun = access::cookie(request.headers(), Cookie::Begun.name(public_url));
-        let begun = begun.and_then(|begun| own.begun(&begun, now)).ok_or_else(stale)?;
-        if !bool::from(begun.state.as_bytes().ct_eq(said("state").as_bytes())) {
-            return Err(stale());
-        }
+        let begun = begun.and_then(|begun| own.begun(&begun, now));
+        let begun =
+            begun.filter(|begun| begun.state.as_bytes().ct_eq(said("state").as_bytes()).into());
+        let Some(begun) = begun else {
+            // Of several windows the last one signed in.
+            return match self.signed_in(request.headers(), config).await? {
+                Some(_) => Ok(pages::see("/")),
+                None => Err(stale()),
+            };
+        };
         if pairs.contains_key("error") {
             let why = word(said("error")).unwrap_or_else(|| "no reason it names".to_owned());
             let refused = format!("{} did not sign you in ({why}): try again.", rule.issuer);
@@ -152,10 +167,7 @@ impl Desk {
         let token = self.issuer.token(rule, &exchange, now).await;
         let token = token.map_err(|error| match error {
             // A code is good once: whoever loads the page again begins again.
-            IssuerError::Refused(ref why) => {
-                tracing::warn!(why, "the issuer did not take a code");
-                stale()
-            }
+            IssuerError::Refused(ref why) if why == "invalid_grant" => stale(),
             other => unhelpful(&other),
         })?;
         let identity = self.identity(rule, &token, &nonce).await?;
@@ -220,7 +232,14 @@ impl Desk {
         if *request.method() != http::Method::POST {
             let uri = request.uri();
             let here = uri.path_and_query().map_or(uri.path(), |here| here.as_str());
-            return pages::see(&format!("{PATH}?{}", form::write([("back", here)])));
+            let here = if here.len() > BACK_BYTES_MAX { "/" } else { here };
+            let way = format!("{PATH}?{}", form::write([("back", here)]));
+            // A page and no redirect: a browser does not follow a form's redirects to another site.
+            let said = "Sign in to see this page.".to_owned();
+            let mut answer = self.page_signed_out(request, StatusCode::UNAUTHORIZED, said).await;
+            let refresh = HeaderValue::from_str(&format!("0; url={way}"));
+            answer.headers_mut().extend(refresh.ok().map(|at| (header::REFRESH, at)));
+            return answer;
         }
         let said =
             "Your session is over, and nothing was changed: sign in in another window, come \
@@ -251,9 +270,9 @@ fn person_of(identity: &Identity, rule: &SignIn, config: &Config) -> Result<Pers
             rule.issuer
         )));
     }
-    let person = config.person_by_email(&identity.email);
-    let person = person.filter(|person| settle::may::is_known(person, config).is_ok());
-    person.cloned().ok_or_else(|| {
+    let is_theirs = |one: &Person| one.active && one.email.eq_ignore_ascii_case(&identity.email);
+    let person = config.people.iter().find(|(_, one)| is_theirs(one));
+    person.map(|(person, _)| person.clone()).ok_or_else(|| {
         let said = "Nobody of this organisation has the address you signed in with: ask whoever \
                     runs this desk to add it to the configuration.";
         Fault::Forbidden(said.to_owned())

@@ -101,7 +101,13 @@ impl Intake {
         let reading = connector::read(key, source, request.headers(), request.body());
         let wants = reading.wants.clone();
         let envelope = Envelope { source: key.clone(), receipt, received_at };
-        match self.settle_all(&envelope, reading, PATIENCE).await {
+        let settled = self.settle_all(&envelope, reading, PATIENCE).await;
+        if let Ok(settled) = &settled {
+            // At the door only: what comes back by the queue has been counted.
+            Figure::Duplicates.count(settled.duplicates);
+            Figure::Quarantined.count(settled.quarantined);
+        }
+        match settled {
             Ok(settled) => match wants {
                 Some(Wants::Challenge(word)) => {
                     web::answer(StatusCode::OK, "text/plain; charset=utf-8", word)

@@ -13,7 +13,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Duration, Utc};
 use domain::{SourceEvent, subject::Reference};
 use futures::{StreamExt, stream};
-use runtime::Figure;
 use settle::{Effect, Origin, SettleError};
 use std::collections::BTreeMap;
 use store::{AsideKey, Quarantined, StoreError};
@@ -89,8 +88,6 @@ impl Intake {
             let at = self.clock.now() + Duration::seconds(PENDING_SECONDS);
             self.store.await_receipt(&envelope.receipt, Some(at)).await?;
         }
-        Figure::Duplicates.count(settled.duplicates);
-        Figure::Quarantined.count(settled.quarantined);
         Ok(settled)
     }
 

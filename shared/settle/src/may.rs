@@ -15,7 +15,6 @@ use crate::verb::Verb;
 use domain::{
     Config, Facts, Handoff, PersonId, Stage,
     milestone::Milestone,
-    question::Question,
     survey::{self, Survey},
 };
 
@@ -72,15 +71,34 @@ pub fn may_see(person: &PersonId, handoff: &Handoff, config: &Config) -> Result<
     )))
 }
 
+/// Tells whether these people may be named in a note: whoever is named is sent here to read it.
+///
+/// # Errors
+/// With who does not see the handoff, and what to do.
+pub fn may_mention(
+    people: &[PersonId],
+    handoff: &Handoff,
+    config: &Config,
+) -> Result<(), Forbidden> {
+    match people.iter().find(|person| !sees(person, handoff, config)) {
+        None => Ok(()),
+        Some(person) => Err(Forbidden(format!(
+            "{} does not see this handoff: involve or ask them, or leave out `@{person}`.",
+            config.name_of(person)
+        ))),
+    }
+}
+
 /// Tells whether a person sees a handoff: see this module's words.
 pub fn sees(person: &PersonId, handoff: &Handoff, config: &Config) -> bool {
     if config.organisation.roles.values().any(|holder| holder == person) {
         return true;
     }
-    let asked = |question: &Question| question.by == *person || question.to == *person;
-    let parts = handoff.owner.iter().chain(&handoff.sender);
-    if parts.chain(handoff.beside()).any(|who| who == person) || handoff.questions.iter().any(asked)
-    {
+    let parts = handoff.owner.iter().chain(&handoff.sender).chain(&handoff.had);
+    let beside = handoff.overlap.iter().map(|overlap| &overlap.who);
+    let drawn_in = beside.chain(handoff.involved.iter().map(|one| &one.who));
+    let asked = handoff.questions.iter().flat_map(|question| [&question.by, &question.to]);
+    if parts.chain(drawn_in).chain(asked).any(|who| who == person) {
         return true;
     }
     let of = |team: &str| {
@@ -94,11 +112,12 @@ pub fn sees(person: &PersonId, handoff: &Handoff, config: &Config) -> bool {
     if manages(&handoff.to) || manages(&handoff.from) {
         return true;
     }
-    match &handoff.pool {
-        _ if handoff.stage == Stage::Returned => of(&handoff.from),
-        Some(pool) => config.pools_of(person).any(|one| one == pool),
-        None => of(&handoff.to),
-    }
+    let given_back = handoff.stage == Stage::Returned && of(&handoff.from);
+    given_back
+        || match &handoff.pool {
+            Some(pool) => config.pools_of(person).any(|one| one == pool),
+            None => of(&handoff.to),
+        }
 }
 
 /// Tells whether a page should offer this: the stage allows it, and so does [`may`].
@@ -217,7 +236,12 @@ fn answers_for(person: &PersonId, handoff: &Handoff, config: &Config) -> bool {
 mod tests {
     use super::*;
     use crate::testing::{config, handoff};
-    use domain::Stage;
+    use domain::{
+        PoolId, Stage,
+        beside::Overlap,
+        involved::{Involved, Part},
+        question::Question,
+    };
 
     fn check(person: &str, verb: Verb, allowed: bool) {
         let verdict = may(&person.into(), verb, &handoff(), &config());
@@ -231,6 +255,65 @@ mod tests {
         check("grace", Verb::Recycle, true);
         check("ben", Verb::Complete, false);
         check("marcus", Verb::Recycle, false);
+    }
+
+    #[test]
+    fn each_way_to_see_a_handoff_is_a_way_of_its_own() {
+        let mut config = config();
+        let cs = config.pools.get_mut(&PoolId::from("cs")).unwrap();
+        cs.roles = [("manager".to_owned(), "jonas".into())].into();
+        let base = Handoff { from: "ae".to_owned(), to: "sdr".to_owned(), ..handoff() };
+        let see = |handoff: &Handoff| -> Vec<&str> {
+            let everybody =
+                ["amara", "ben", "carla", "elena", "ingrid", "jonas", "marcus", "priya"];
+            let sees = |who: &&str| sees(&PersonId::from(*who), handoff, &config);
+            everybody.into_iter().filter(sees).collect()
+        };
+        // Amara has it, Ben is of its pool, Marcus manages its team and its sender's, Priya runs all.
+        let usual = ["amara", "ben", "marcus", "priya"];
+        let with = |more: &str| {
+            let mut all: Vec<&str> = usual.into_iter().chain([more]).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(see(&base), usual);
+        let who = || PersonId::from("ingrid");
+        assert_eq!(see(&Handoff { sender: Some(who()), ..base.clone() }), with("ingrid"));
+        assert_eq!(see(&Handoff { had: vec![who()], ..base.clone() }), with("ingrid"));
+        let overlap = Some(Overlap { who: who(), until: None, to_meeting: false });
+        assert_eq!(see(&Handoff { overlap, ..base.clone() }), with("ingrid"));
+        let involved = vec![Involved { who: who(), part: Part::Sponsor }];
+        let over = Handoff { involved, stage: Stage::Completed, ..base.clone() };
+        assert_eq!(see(&over), with("ingrid"), "also when it is over");
+        let at = base.opened_at;
+        for (by, to) in [("ingrid", "amara"), ("amara", "ingrid")] {
+            let questions = vec![Question { n: 1, by: by.into(), to: to.into(), at }];
+            assert_eq!(see(&Handoff { questions, ..base.clone() }), with("ingrid"));
+        }
+        // Before a pool has it, its team sees it, of every pool; what was given back, also the
+        // team it came from.
+        assert_eq!(see(&Handoff { pool: None, ..base.clone() }), with("carla"));
+        assert_eq!(see(&Handoff { stage: Stage::Returned, ..base.clone() }), with("elena"));
+        // A manager sees what goes to their team and what comes from it, and nothing else.
+        assert_eq!(see(&Handoff { from: "cs".to_owned(), ..base.clone() }), with("jonas"));
+        let elsewhere = Handoff {
+            from: "cs".to_owned(),
+            to: "cs".to_owned(),
+            pool: Some("cs".into()),
+            owner: Some("ingrid".into()),
+            ..base
+        };
+        assert_eq!(see(&elsewhere), ["ingrid", "jonas", "priya"]);
+    }
+
+    #[test]
+    fn whoever_is_named_in_a_note_sees_it() {
+        let named = |who: &str| may_mention(&[who.into()], &handoff(), &config());
+        assert!(named("ben").is_ok() && named("marcus").is_ok());
+        assert_eq!(
+            named("elena").unwrap_err().to_string(),
+            "Elena Rossi does not see this handoff: involve or ask them, or leave out `@elena`."
+        );
     }
 
     #[test]

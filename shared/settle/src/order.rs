@@ -7,7 +7,7 @@
 
 use crate::{
     Settler,
-    may::{Forbidden, may},
+    may::{Forbidden, may, may_mention},
     plan::{self, Plan, Refused, Situation},
     said::Values,
     verb::Verb,
@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::{
     Actor, AttemptId, Config, Facts, Handoff, HandoffId, PersonId, PoolId, Refusal, SourceKey,
-    involved::Part, money::Money, routing::Place,
+    involved::Part, money::Money, question::mentioned, routing::Place,
 };
 use runtime::configs::ConfigError;
 use sha2::{Digest, Sha256};
@@ -187,8 +187,12 @@ impl Settler {
             };
             let pinned = self.configs.version(handoff.config).await?;
             let facts = Facts { active: &active.config, pinned: &pinned.config };
-            expect(&handoff, order.version, facts.active)?;
             may(&order.person, order.ask.verb, &handoff, facts.active)?;
+            expect(&handoff, order.version, facts.active)?;
+            if order.ask.verb == Verb::Note {
+                let note = order.ask.note.as_deref().unwrap_or_default();
+                may_mention(&mentioned(note, facts.active), &handoff, facts.active)?;
+            }
 
             let standing = self.standing(&order.ask.deed, &handoff, facts.active).await?;
             let situation =

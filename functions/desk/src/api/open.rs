@@ -8,9 +8,10 @@ use crate::{
     by_hand,
     fault::Fault,
 };
-use domain::{Actor, HandoffId, PersonId, SourceEvent, SourceKey};
+use domain::{Actor, Config, HandoffId, PersonId, SourceEvent, SourceKey};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use runtime::web;
+use serde_json::json;
 use settle::may;
 use settle::{Effect, Origin, SettleError};
 use sha2::{Digest, Sha256};
@@ -29,7 +30,7 @@ impl Desk {
         may::is_known(person, &active.config)?;
         let event = by_hand::event(body, person, &active.config)?;
         let settled = self.open(event, person, act::key(headers)?).await?;
-        self.opened(settled).await
+        self.opened(settled, visitor, &active.config).await
     }
 
     /// Settles what a person opens; the same key again is the same handoff.
@@ -57,10 +58,19 @@ impl Desk {
     }
 
     /// Answers what came of it: 201 with the address of what opened, 200 with what was there.
-    async fn opened(&self, settled: Effect) -> Result<Response<bytes::Bytes>, Fault> {
+    async fn opened(
+        &self,
+        settled: Effect,
+        visitor: &Visitor,
+        config: &Config,
+    ) -> Result<Response<bytes::Bytes>, Fault> {
         let (effect, id) = came_of(settled)?;
         let status = if effect == "opened" { StatusCode::CREATED } else { StatusCode::OK };
         let handoff = self.store.handoff(&id).await?;
+        // What is known of a lead anybody may tell; what was known is for those who see it.
+        if !visitor.sees(&handoff, config) {
+            return Ok(web::json(status, &json!({ "id": id, "effect": effect })));
+        }
         let mut document = show::state(&handoff);
         document.insert("effect".to_owned(), effect.into());
         let mut answer = web::json(status, &document.into());

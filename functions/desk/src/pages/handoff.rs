@@ -148,7 +148,14 @@ impl Desk {
             Err(fault) => Err(fault),
         };
         match done {
-            Ok(handoff) => Ok(see(&format!("/handoffs/{}", handoff.id))),
+            Ok(handoff) => {
+                // Whoever gave it away may see it no longer.
+                let active = self.configs.active(self.clock.now()).await?;
+                Ok(match visitor.sees(&handoff, &active.config) {
+                    true => see(&format!("/handoffs/{}", handoff.id)),
+                    false => see("/"),
+                })
+            }
             Err(fault)
                 if fault.status().is_client_error() && !matches!(fault, Fault::NotFound(_)) =>
             {

@@ -143,7 +143,10 @@ impl Desk {
             Ok(active) => Reader::new(&active.config, &visitor, now).frame(title, request),
             Err(_) => bare(title, now),
         };
-        let page = FaultPage { frame, detail: detail.to_owned(), sign_in: None };
+        // Whoever signed in as nobody who is known may have another account.
+        let lost = visitor.person.is_none() && !visitor.picks && self.signs_in().await;
+        let sign_in = lost.then(|| format!("{}?again=yes", crate::sign_in::PATH));
+        let page = FaultPage { frame, detail: detail.to_owned(), sign_in };
         match html(status, &page) {
             Ok(answer) => answer,
             Err(_) => web::problem(status, detail, request.uri().path()),

@@ -217,5 +217,5 @@ fn a_sign_in_that_has_begun_is_no_session_and_ends() {
 fn a_challenge_is_the_hash_of_its_verifier() {
     // RFC 7636, appendix B.
     let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    assert_eq!(challenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWBuJi_SstW-cM");
+    assert_eq!(challenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 }

@@ -3,6 +3,7 @@
 
 use super::{Lint, is_here};
 use chrono::Duration;
+use std::collections::BTreeMap;
 
 /// The longest somebody stays signed in, in days: whoever leaves is out by then, whatever happens.
 const LASTS_DAYS_MAX: i64 = 30;
@@ -28,6 +29,21 @@ impl Lint<'_, '_> {
             let message = "The secret has no name.".to_owned();
             let help = "Write the name it is stored under, or leave `secret` out.";
             self.report(&["sign_in", "secret"], "no-secret", message, help);
+        }
+        let organisation = &self.config.organisation;
+        if organisation.links_secret == "sample" && organisation.public_url.starts_with("https://")
+        {
+            let message = "Sessions would be signed with the sample secret.".to_owned();
+            let help =
+                "Write `links_secret` of the organisation: the name of a secret of your own.";
+            self.report(&["sign_in"], "no-secret", message, help);
+        }
+        let mut known = BTreeMap::new();
+        for (id, person) in self.config.people.iter().filter(|(_, person)| person.active) {
+            let Some(other) = known.insert(person.email.to_ascii_lowercase(), id) else { continue };
+            let message = format!("`{id}` and `{other}` would sign in by the same address.");
+            let help = "Give each an address of their own, or make one of them inactive.";
+            self.report(&["people", id.as_str(), "email"], "same-address", message, help);
         }
         let lasts = rule.lasts.elapsed();
         if lasts < Duration::minutes(5) || lasts > Duration::days(LASTS_DAYS_MAX) {
