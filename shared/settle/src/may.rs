@@ -263,16 +263,16 @@ mod tests {
         let cs = config.pools.get_mut(&PoolId::from("cs")).unwrap();
         cs.roles = [("manager".to_owned(), "jonas".into())].into();
         let base = Handoff { from: "ae".to_owned(), to: "sdr".to_owned(), ..handoff() };
-        let see = |handoff: &Handoff| -> Vec<&str> {
+        let see = |handoff: &Handoff| -> Vec<&'static str> {
             let everybody =
                 ["amara", "ben", "carla", "elena", "ingrid", "jonas", "marcus", "priya"];
-            let sees = |who: &&str| sees(&PersonId::from(*who), handoff, &config);
+            let sees = |who: &&'static str| sees(&PersonId::from(*who), handoff, &config);
             everybody.into_iter().filter(sees).collect()
         };
         // Amara has it, Ben is of its pool, Marcus manages its team and its sender's, Priya runs all.
         let usual = ["amara", "ben", "marcus", "priya"];
-        let with = |more: &str| {
-            let mut all: Vec<&str> = usual.into_iter().chain([more]).collect();
+        let with = |more: &'static str| {
+            let mut all: Vec<&'static str> = usual.into_iter().chain([more]).collect();
             all.sort_unstable();
             all
         };

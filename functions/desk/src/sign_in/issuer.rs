@@ -169,7 +169,7 @@ impl Issuer {
             }
             None => form.push(("client_id", &rule.client_id)),
         }
-        let body = crate::form::write(form.into_iter());
+        let body = crate::form::write(form);
         let ask = Ask {
             method: Method::POST,
             address: doors.token_endpoint,
