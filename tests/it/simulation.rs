@@ -13,7 +13,7 @@ use tests::faults::Fault;
 use tests::simulator::{Befalls, Census, PLAYS, Point, Spoiled, befalling, live, play};
 
 /// The seeds of an ordinary run.
-const SEEDS: Range<u64> = 0..12;
+const SEEDS: Range<u64> = 0..6;
 
 /// Says which seed a failure is of.
 struct Seed(u64);
