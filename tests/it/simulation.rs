@@ -8,12 +8,18 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::IsTerminal,
     ops::Range,
+    panic::resume_unwind,
+    thread,
 };
 use tests::faults::Fault;
 use tests::simulator::{Befalls, Census, PLAYS, Point, Spoiled, befalling, live, play};
 
 /// The seeds of an ordinary run.
-const SEEDS: Range<u64> = 0..6;
+const SEEDS: Range<u64> = 0..12;
+
+/// How many lives are lived at once, each in a thread of its own: this test runs longer than all
+/// others, and alone in the end.
+const ABREAST: u64 = 2;
 
 /// Says which seed a failure is of.
 struct Seed(u64);
@@ -36,10 +42,11 @@ fn seeds() -> Range<u64> {
     }
 }
 
-#[tokio::test]
-async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
+/// Lives every `ABREAST`th seed from one on.
+#[tokio::main(flavor = "current_thread")]
+async fn some(first: u64) -> (Census, usize, usize) {
     let (mut census, mut handoffs, mut commits) = (Census::default(), 0, 0);
-    for number in seeds() {
+    for number in (seeds().start + first..seeds().end).step_by(ABREAST as usize) {
         progress(number - seeds().start, seeds().end - seeds().start);
         let _seed = Seed(number);
         let lived = Box::pin(live(number)).await;
@@ -47,6 +54,19 @@ async fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
         census.add(&lived.census);
         handoffs += lived.handoffs;
         commits += lived.commits;
+    }
+    (census, handoffs, commits)
+}
+
+#[test]
+fn whatever_the_weather_everything_comes_to_rest_and_is_true() {
+    let (mut census, mut handoffs, mut commits) = (Census::default(), 0, 0);
+    let lives: Vec<_> = (0..ABREAST).map(|first| thread::spawn(move || some(first))).collect();
+    for lived in lives {
+        let lived = lived.join().unwrap_or_else(|panic| resume_unwind(panic));
+        census.add(&lived.0);
+        handoffs += lived.1;
+        commits += lived.2;
     }
     let count = seeds().count();
     println!("Lives: {count} seeds, {handoffs} handoffs, {commits} commits, {census}");
