@@ -7,7 +7,10 @@
 use chrono::{DateTime, Duration, Utc};
 use domain::{
     AttemptId, PersonId,
-    digest::{Mail, daily, recipients},
+    digest::{
+        Mail, mail, recipients,
+        stretch::{Period, Stretch},
+    },
 };
 use runtime::{
     Clock, Configs, Figure, Ids, Message, Topic, configs::ConfigError, report, topic::TopicError,
@@ -26,14 +29,6 @@ pub struct Digest {
     topic: Topic,
     clock: Clock,
     ids: Ids,
-}
-
-/// Which digest a schedule asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Period {
-    /// Yesterday, in the morning.
-    Daily,
 }
 
 /// What the schedule passes.
@@ -66,7 +61,8 @@ impl Digest {
         Self { store, configs, topic, clock, ids }
     }
 
-    /// Sends the digest of the day before `scheduled` to everybody who has not had it.
+    /// Sends the digest of the day, week or month before `scheduled` to everybody who has not had
+    /// it.
     ///
     /// # Errors
     /// When any could not be sent; the others were.
@@ -75,21 +71,24 @@ impl Digest {
         wanted: Wanted,
         scheduled: DateTime<Utc>,
     ) -> Result<usize, DigestError> {
-        let Period::Daily = wanted.period;
         if self.store.mute(self.clock.now()).await?.is_some() {
             tracing::info!("no digest is sent: everything is muted");
-            self.beat().await?;
+            self.beat(wanted.period).await?;
             return Ok(0);
         }
         let active = self.configs.active(self.clock.now()).await?;
         let config = &active.config;
+        if !config.organisation.digests.contains(&wanted.period) {
+            self.beat(wanted.period).await?;
+            return Ok(0);
+        }
         let day = config.day_of(scheduled).pred_opt().unwrap_or_default();
-        let recorded = report::recorded(&self.store, config, day).await?;
-        let open = report::open(&self.store, config, self.clock.now()).await?;
+        let stretch = Stretch::with(wanted.period, day);
+        let edition = report::edition(&self.store, config, stretch, self.clock.now()).await?;
         let (mut sent, mut failure) = (0, None);
         for recipient in recipients(config) {
-            let mail = daily(config, &recipient, day, &recorded, &open);
-            match self.send(&recipient, &format!("daily#{day}"), mail).await {
+            let mail = mail(config, &recipient, &edition);
+            match self.send(&recipient, &stretch.name(), mail).await {
                 Ok(now) => sent += usize::from(now),
                 Err(error) => {
                     tracing::error!(%error, digest.recipient = %recipient, "not sent yet");
@@ -99,12 +98,16 @@ impl Digest {
         }
         match failure {
             Some(failure) => Err(failure),
-            None => self.beat().await.map(|()| sent),
+            None => self.beat(wanted.period).await.map(|()| sent),
         }
     }
 
-    /// Says that all was done; who watches for it hears of a run that was not, and of none.
-    async fn beat(&self) -> Result<(), DigestError> {
+    /// Says that all was done; who watches for it hears of a day's run that was not, and of none.
+    /// A week's and a month's say nothing: they would hide that the day's is missing.
+    async fn beat(&self, period: Period) -> Result<(), DigestError> {
+        if period != Period::Daily {
+            return Ok(());
+        }
         self.store.beat("digest", self.clock.now()).await?;
         Figure::DigestBeat.count(1);
         Ok(())

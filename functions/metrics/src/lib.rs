@@ -15,6 +15,7 @@ use domain::{AttemptId, Commit, rollup::contributions};
 use runtime::{Clock, Figure, Ids};
 use store::{
     AsideKey, Checkpoint, Fold, Quarantined, Rows, Store, StoreError, commit_name, commit_of,
+    is_restored,
 };
 
 /// Rows a fold may write: a transaction has a hundred, and one is the checkpoint.
@@ -125,7 +126,10 @@ fn gather(shard: &str, checkpoint: &Option<Checkpoint>, records: &[EventRecord])
         match commit_of(record.change.new_image.clone()) {
             Ok(commit) => {
                 at = commit.at;
-                add(&mut rows, &commit);
+                // What was put back from a copy was counted there, and the copy has the numbers.
+                if !is_restored(&record.change.new_image) {
+                    add(&mut rows, &commit);
+                }
             }
             Err(error) => aside = Some((unreadable(record, &error), sequence_of(record))),
         }

@@ -22,7 +22,9 @@ use runtime::{
     Bus, Clock, Configs, Figure, Message, Topic, bus::BusError, configs::ConfigError,
     topic::TopicError,
 };
-use store::{Delivery, DeliveryState, Quarantined, Store, StoreError, commit_name, commit_of};
+use store::{
+    Delivery, DeliveryState, Quarantined, Store, StoreError, commit_name, commit_of, is_restored,
+};
 
 /// Tells downstream what was committed.
 #[derive(Clone)]
@@ -78,6 +80,10 @@ impl Relay {
         let (keys, written_at) =
             (&record.change.keys, record.change.approximate_creation_date_time);
         let sequence = record.change.sequence_number.clone().unwrap_or_default();
+        if is_restored(&image) {
+            // It was told where it was copied from.
+            return Ok(());
+        }
         match commit_of(image) {
             Ok(commit) => self.tell(&commit).await,
             Err(error) => {

@@ -1,6 +1,6 @@
 //! Why a command could not do what it was told: a sentence on stderr, and exit code 2.
 
-use crate::problems;
+use crate::{copy::CopyError, problems};
 use domain::{PersonId, TypeKey, config::Problem};
 use local::{EngineError, GatewayError, StateError, assembly::SetupError};
 use std::{io, path::PathBuf, process::ExitCode};
@@ -70,6 +70,21 @@ pub enum Failure {
          --rebuild: run `handoff redrive` first."
     )]
     Uncounted(usize),
+    /// A copy cannot be written or read.
+    #[error("The copy cannot be used: {0}.")]
+    Copy(#[from] CopyError),
+    /// The table is not for a copy.
+    #[error(
+        "This table has been used: a copy goes into one that nobody has, such as a new --data \
+         directory, or the table of a stack that was just deployed and has no configuration yet."
+    )]
+    InUse,
+    /// Another copy was begun there.
+    #[error(
+        "Another copy is being put back into this table: run `handoff restore` with that one \
+         again, or take a new table."
+    )]
+    RestoringAnother,
     /// Nobody said where commits are told.
     #[error(
         "{0} commits that the relay put aside are told on the bus and the topic: name them with \

@@ -5,10 +5,13 @@
 
 pub mod absence;
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod completions;
+pub mod copy;
 pub mod demo;
 pub mod due;
+pub mod erase;
 mod failure;
 mod lead;
 pub mod mute;
@@ -66,6 +69,12 @@ pub enum Command {
     Audit(audit::Options),
     /// Puts through again what is in quarantine
     Redrive(redrive::Options),
+    /// Takes a person from everything that is kept, and keeps the counts
+    Erase(erase::Options),
+    /// Copies the table to files
+    Backup(backup::Options),
+    /// Puts a copy back into a table nobody has used
+    Restore(backup::Restoring),
     /// Says from when to when a rep is away, or that they are back
     Absence(absence::Options),
     /// Silences everything outside at once; clocks and numbers go on

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use cli::{
-    Arguments, Command, absence, audit, check, completions, demo, due, mute, push, redrive, replay,
-    route, schema, up, words,
+    Arguments, Command, absence, audit, backup, check, completions, demo, due, erase, mute, push,
+    redrive, replay, route, schema, up, words,
 };
 use std::process::ExitCode;
 
@@ -22,6 +22,9 @@ fn main() -> ExitCode {
         Command::Words(options) => words::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Redrive(options) => redrive::run(&options),
+        Command::Erase(options) => erase::run(&options),
+        Command::Backup(options) => backup::run(&options),
+        Command::Restore(options) => backup::restore(&options),
         Command::Absence(options) => absence::run(&options),
         Command::Mute(options) => mute::run(&options),
         Command::Unmute(options) => mute::end(&options),

@@ -54,6 +54,15 @@ impl Place {
 }
 
 impl Table {
+    /// Takes whatever has one of these texts in it from what a laptop keeps beside the table: what
+    /// was sent, and the stream.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn forget(&self, texts: &[String]) -> Result<(), Failure> {
+        Ok(self.parts.as_ref().map_or(Ok(()), |parts| parts.forget(texts))?)
+    }
+
     /// Reads the active configuration; none before the first push.
     ///
     /// # Errors

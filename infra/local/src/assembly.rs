@@ -3,13 +3,15 @@
 //! It does what the deployment template does: gives each function its parts and no others, and says
 //! which events, queues and schedules reach it.
 
-use crate::{Every, Functions, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler};
+use crate::{
+    Every, Functions, On, Parts, Rule, Schedule, ScheduledFunction, handler, http_handler,
+};
 use audit::Audit;
 use chrono::NaiveTime;
 use courier::Courier;
 use desk::{Access, Desk};
 use digest::{Digest, Wanted};
-use domain::{AttemptId, Config, config};
+use domain::{AttemptId, Config, config, digest::stretch::Period};
 use intake::Intake;
 use metrics::Metrics;
 use relay::Relay;
@@ -71,6 +73,13 @@ const NIGHT: NaiveTime = match NaiveTime::from_hms_opt(3, 30, 0) {
 /// Lists the schedules of an organisation.
 pub fn schedules(config: &Config) -> Vec<Schedule> {
     let at = NaiveTime::parse_from_str(&config.organisation.digest_at, "%H:%M");
+    let (at, zone) = (at.unwrap_or_default(), config.organisation.timezone);
+    let digest = |period: Period, on: On| Schedule {
+        name: format!("digest-{period}"),
+        function: ScheduledFunction::Digest,
+        every: Every::Days { on, at, zone },
+        input: json!({ "period": period }),
+    };
     vec![
         Schedule {
             name: "sweep".to_owned(),
@@ -78,16 +87,13 @@ pub fn schedules(config: &Config) -> Vec<Schedule> {
             every: Every::Minutely,
             input: json!({}),
         },
-        Schedule {
-            name: "digest-daily".to_owned(),
-            function: ScheduledFunction::Digest,
-            every: Every::Daily { at: at.unwrap_or_default(), zone: config.organisation.timezone },
-            input: json!({ "period": "daily" }),
-        },
+        digest(Period::Daily, On::EveryDay),
+        digest(Period::Weekly, On::Mondays),
+        digest(Period::Monthly, On::Firsts),
         Schedule {
             name: "audit-nightly".to_owned(),
             function: ScheduledFunction::Audit,
-            every: Every::Daily { at: NIGHT, zone: config.organisation.timezone },
+            every: Every::Days { on: On::EveryDay, at: NIGHT, zone },
             input: json!({}),
         },
     ]

@@ -47,6 +47,9 @@ const SCHEMA: &str = "
 /// What a directory of an earlier version lacks: how often a message's function failed it.
 const FAILURES: &str = "ALTER TABLE messages ADD COLUMN failures INTEGER NOT NULL DEFAULT 0";
 
+/// Writes a file anew, without what was deleted from it.
+pub(crate) const WIPE: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+
 /// The store; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -280,6 +283,22 @@ impl Ledger {
                 Ok(OutboxEntry { sequence, at, message_id, sent })
             })?;
             rows.collect()
+        })
+    }
+
+    /// Forgets what was sent and given up with one of these texts in it; returns how far every
+    /// consumer of the stream has come.
+    pub(crate) fn forget(&self, texts: &[String]) -> Result<i64, StateError> {
+        self.connection.with("forget what was sent", |connection| {
+            for text in texts {
+                for (table, column) in [("outbox", "sent"), ("dead_letters", "body")] {
+                    let named = format!("instr(lower({column}), lower(?1)) > 0");
+                    connection.execute(&format!("DELETE FROM {table} WHERE {named}"), [text])?;
+                }
+            }
+            connection.execute_batch(WIPE)?;
+            let past = "SELECT coalesce(min(position), 0) FROM positions";
+            connection.query_row(past, [], |row| row.get(0))
         })
     }
 

@@ -38,7 +38,7 @@ pub use gateway::{Gateway, GatewayError};
 pub use ledger::{DeadLetter, Ledger, Message, OUTBOX_KEPT};
 pub use outbox::{OutboxEntry, Sent};
 pub use parts::{Changes, Elsewhere, Parts, Setup};
-pub use schedule::{Every, Schedule, ScheduledFunction};
+pub use schedule::{Every, On, Schedule, ScheduledFunction};
 pub use state::StateError;
 pub use stream::{News, Record, RowChange, Stream};
 pub use wire::{Rule, Wire};

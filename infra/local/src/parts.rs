@@ -106,6 +106,16 @@ impl Parts {
         self.wire.endpoint()
     }
 
+    /// Takes whatever has one of these texts in it from what was sent and given up, and from the
+    /// stream what its consumers are past; and from the files what was there before.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn forget(&self, texts: &[String]) -> Result<(), StateError> {
+        let past = self.ledger.forget(texts)?;
+        self.stream.forget(past)
+    }
+
     /// What each commit changed, in the order it was stored.
     pub fn stream(&self) -> &Stream {
         &self.stream

@@ -5,10 +5,14 @@
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{
-    DateTime, DurationRound, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, TimeZone, Utc,
+    DateTime, Datelike, DurationRound, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, TimeZone,
+    Utc, Weekday,
 };
 use chrono_tz::Tz;
 use serde_json::Value;
+
+/// How many days there are at most between two runs, and a day of another zone.
+const NEXT_MAX: i64 = 33;
 
 /// One schedule.
 #[derive(Clone, Debug)]
@@ -39,13 +43,36 @@ pub enum ScheduledFunction {
 pub enum Every {
     /// At every full minute.
     Minutely,
-    /// Once a day, at a local time.
-    Daily {
+    /// On some days, at a local time.
+    Days {
+        /// On which.
+        on: On,
         /// The local time.
         at: NaiveTime,
         /// Where it is local.
         zone: Tz,
     },
+}
+
+/// On which days a schedule runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Every day.
+    EveryDay,
+    /// Every Monday.
+    Mondays,
+    /// The first of every month.
+    Firsts,
+}
+
+impl On {
+    fn has(self, day: NaiveDate) -> bool {
+        match self {
+            Self::EveryDay => true,
+            Self::Mondays => day.weekday() == Weekday::Mon,
+            Self::Firsts => day.day() == 1,
+        }
+    }
 }
 
 impl ScheduledFunction {
@@ -82,7 +109,8 @@ impl Every {
     pub(crate) fn next(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Minutely => minute(now) + TimeDelta::minutes(1),
-            Self::Daily { at, zone } => days(now, zone, [-1, 0, 1, 2])
+            Self::Days { on, at, zone } => days(now, zone, -1..=NEXT_MAX)
+                .filter(|day| on.has(*day))
                 .map(|day| on_day(day, at, zone))
                 .find(|&time| time > now)
                 .unwrap_or(now + TimeDelta::days(1)),
@@ -93,7 +121,8 @@ impl Every {
     pub(crate) fn latest(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Minutely => minute(now),
-            Self::Daily { at, zone } => days(now, zone, [1, 0, -1, -2])
+            Self::Days { on, at, zone } => days(now, zone, (-NEXT_MAX..=1).rev())
+                .filter(|day| on.has(*day))
                 .map(|day| on_day(day, at, zone))
                 .find(|&time| time <= now)
                 .unwrap_or(now - TimeDelta::days(1)),
@@ -105,13 +134,13 @@ fn minute(now: DateTime<Utc>) -> DateTime<Utc> {
     now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)
 }
 
-fn days<const N: usize>(
+fn days(
     now: DateTime<Utc>,
     zone: Tz,
-    offsets: [i64; N],
+    offsets: impl Iterator<Item = i64>,
 ) -> impl Iterator<Item = NaiveDate> {
     let today = now.with_timezone(&zone).date_naive();
-    offsets.into_iter().map(move |offset| today + TimeDelta::days(offset))
+    offsets.map(move |offset| today + TimeDelta::days(offset))
 }
 
 /// The instant of a local time: the first if there are two, an hour later if there is none.
@@ -140,7 +169,11 @@ mod tests {
     }
 
     fn daily(hour: u32, minute: u32) -> Every {
-        Every::Daily { at: NaiveTime::from_hms_opt(hour, minute, 0).unwrap(), zone: Berlin }
+        on(On::EveryDay, hour, minute)
+    }
+
+    fn on(on: On, hour: u32, minute: u32) -> Every {
+        Every::Days { on, at: NaiveTime::from_hms_opt(hour, minute, 0).unwrap(), zone: Berlin }
     }
 
     #[test]
@@ -156,6 +189,16 @@ mod tests {
         check(seven, "2026-03-28T12:00:00Z", "2026-03-28T06:00:00Z", "2026-03-29T05:00:00Z");
         check(seven, "2026-10-24T12:00:00Z", "2026-10-24T05:00:00Z", "2026-10-25T06:00:00Z");
         check(seven, "2026-10-25T06:00:00Z", "2026-10-25T06:00:00Z", "2026-10-26T06:00:00Z");
+    }
+
+    #[test]
+    fn a_week_begins_on_monday_and_a_month_on_its_first() {
+        let mondays = on(On::Mondays, 7, 0);
+        check(mondays, "2026-10-25T12:00:00Z", "2026-10-19T05:00:00Z", "2026-10-26T06:00:00Z");
+        check(mondays, "2026-10-26T06:00:00Z", "2026-10-26T06:00:00Z", "2026-11-02T06:00:00Z");
+        let firsts = on(On::Firsts, 0, 30);
+        check(firsts, "2026-01-31T23:15:00Z", "2025-12-31T23:30:00Z", "2026-01-31T23:30:00Z");
+        check(firsts, "2026-01-31T23:30:00Z", "2026-01-31T23:30:00Z", "2026-02-28T23:30:00Z");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use rusqlite::{Row, params};
 use serde_json::Value;
 
 use crate::engine::{self, EngineError};
+use crate::ledger::WIPE;
 use crate::state::{Shared, StateError};
 
 /// What is added to a record's number: sequence numbers have 21 digits, so text sorts as numbers.
@@ -146,6 +147,24 @@ impl Stream {
                     return Ok(trimmed);
                 }
             }
+        })
+    }
+
+    /// Forgets what no consumer will ask for: what they are past, and whatever is no new commit. The
+    /// newest stays, for the engine counts on from it, without what it shows.
+    pub(crate) fn forget(&self, past: i64) -> Result<(), StateError> {
+        let delete = format!(
+            "DELETE FROM _stream_records WHERE table_name = ?1 AND (id <= ?2 OR NOT ({IS_NEW_COMMIT}))
+             AND id < (SELECT max(id) FROM _stream_records WHERE table_name = ?1)"
+        );
+        let empty = format!(
+            "UPDATE _stream_records SET new_image = NULL, old_image = NULL
+             WHERE table_name = ?1 AND (id <= ?2 OR NOT ({IS_NEW_COMMIT}))"
+        );
+        self.connection.with("forget the table's stream", |connection| {
+            connection.execute(&delete, params![self.table, past])?;
+            connection.execute(&empty, params![self.table, past])?;
+            connection.execute_batch(WIPE)
         })
     }
 

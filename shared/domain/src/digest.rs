@@ -1,11 +1,12 @@
 //! The mail a manager reads in the morning: yesterday in numbers, what waits now, and what to do
-//! first.
+//! first; on Mondays the week and on firsts the month, beside the one before.
 //!
 //! It is plain text, because that is what the topic delivers, so the text is designed: the link
 //! first, 72 columns, a subject that says the numbers by itself. What must stay true: it names
 //! handoffs by id and people of the organisation by name, never a lead; and a quiet day says so,
 //! because an empty mail looks like a broken one.
 
+pub mod stretch;
 pub(crate) mod text;
 
 use crate::{
@@ -14,8 +15,9 @@ use crate::{
     ids::{HandoffId, PersonId, PoolId, TypeKey},
     notice::defuse_subject,
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
+use stretch::{Period, Stretch};
 use text::{Cell, columns, fold};
 
 /// How many waiting handoffs of a kind are listed; of more, the number is told.
@@ -30,7 +32,20 @@ pub struct Mail {
     pub body: String,
 }
 
-/// What was recorded on one day: rows of the family `happened`. What is not there is nothing.
+/// What a digest is made of.
+#[derive(Clone, Debug)]
+pub struct Edition {
+    /// The days it is about.
+    pub stretch: Stretch,
+    /// What was recorded then.
+    pub recorded: Recorded,
+    /// What was recorded in as many days before, where the two are compared.
+    pub before: Option<Recorded>,
+    /// What is open now.
+    pub open: Open,
+}
+
+/// What was recorded on some days: rows of the family `happened`. What is not there is nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
     /// Everything.
@@ -73,14 +88,9 @@ pub fn recipients(config: &Config) -> BTreeSet<PersonId> {
     holders.filter(active).cloned().collect()
 }
 
-/// Writes a manager's digest of what was recorded on `day` and is open now.
-pub fn daily(
-    config: &Config,
-    manager: &PersonId,
-    day: NaiveDate,
-    recorded: &Recorded,
-    open: &Open,
-) -> Mail {
+/// Writes a manager's digest.
+pub fn mail(config: &Config, manager: &PersonId, edition: &Edition) -> Mail {
+    let Edition { stretch, recorded, before, open } = edition;
     let pools = pools_of(config, manager);
     let own = |waiting: &&Waiting| match &waiting.pool {
         Some(pool) => pools.contains(pool),
@@ -96,12 +106,15 @@ pub fn daily(
             (name, recorded.pools.get(pool).unwrap_or(&nothing))
         })
         .collect();
-    let total = Numbers::sum(rows.iter().map(|(_, numbers)| *numbers));
+    let of_pools = |recorded: &Recorded| {
+        Numbers::sum(pools.iter().filter_map(|pool| recorded.pools.get(pool)))
+    };
+    let total = of_pools(recorded);
     let quiet = total.0.is_empty() && overdue.is_empty() && unrouted.is_empty();
 
     let desk = config.organisation.public_url.trim_end_matches('/');
-    let mut body = vec![format!("{desk}/dashboard"), String::new()];
-    let heading = format!("{}, {}", config.organisation.name, day.format("%A %-d %B %Y"));
+    let mut body = vec![format!("{desk}/dashboard{}", shown(*stretch)), String::new()];
+    let heading = format!("{}, {}", config.organisation.name, stretch.spelt());
     body.extend(fold(&heading, ""));
     let opened = match recorded.all.get("opened") {
         1 => "1 handoff was opened in the whole organisation.".to_owned(),
@@ -110,39 +123,81 @@ pub fn daily(
     body.extend(fold(&format!("For {}. {opened}", config.name_of(manager)), ""));
     body.push(String::new());
     if quiet {
-        let sentence = "A quiet day: your pools got no handoffs, and nothing is overdue or \
-                        without an owner.";
-        body.extend(fold(sentence, ""));
+        let sentence = format!(
+            "A quiet {}: your pools got no handoffs, and nothing is overdue or without an owner.",
+            stretch.period.noun()
+        );
+        body.extend(fold(&sentence, ""));
     } else {
+        if let Some(before) = before {
+            body.extend(compared(stretch.period, &total, &of_pools(before)));
+        }
         body.extend(table("POOL", &rows));
         body.extend(rep_table(config, &pools, recorded));
         body.extend(waiting("OVERDUE NOW", config, manager, &overdue));
         body.extend(waiting("NOBODY HAS", config, manager, &unrouted));
-        body.push("TODAY".to_owned());
+        body.push(match stretch.period {
+            Period::Daily => "TODAY".to_owned(),
+            period => format!("THIS {}", period.noun().to_uppercase()),
+        });
         for item in today(desk, &rows, &total, &overdue, &unrouted) {
             body.extend(fold(&item, "- "));
         }
     }
-    let subject = subject(config, day, &total, (overdue.len(), unrouted.len()), quiet);
+    let subject = subject(config, *stretch, &total, (overdue.len(), unrouted.len()), quiet);
     Mail { subject, body: body.join("\n") + "\n" }
 }
 
 fn subject(
     config: &Config,
-    day: NaiveDate,
+    stretch: Stretch,
     total: &Numbers,
     (overdue, unrouted): (usize, usize),
     quiet: bool,
 ) -> String {
-    let (day, name) = (day.format("%-d %b"), &config.organisation.name);
+    let (days, name) = (stretch.short(), &config.organisation.name);
     let (new, missed) = (received(total), total.total("breached."));
     defuse_subject(&match quiet {
-        true => format!("{day}: a quiet day - {name} handoffs"),
+        true => format!("{days}: a quiet {} - {name} handoffs", stretch.period.noun()),
         false => format!(
-            "{day}: {new} new, {missed} missed, {overdue} overdue, {unrouted} without owner - \
+            "{days}: {new} new, {missed} missed, {overdue} overdue, {unrouted} without owner - \
              {name} handoffs"
         ),
     })
+}
+
+/// The part of the dashboard's address that shows these days' month, where it is over.
+fn shown(stretch: Stretch) -> String {
+    match stretch.period {
+        Period::Monthly => stretch.from.format("?month=%Y-%m").to_string(),
+        Period::Daily | Period::Weekly => String::new(),
+    }
+}
+
+/// How a figure reads, where there is one.
+type Reading = fn(&Numbers) -> Option<String>;
+
+/// Writes the numbers of a week or a month beside those of the one before, and an empty line.
+fn compared(period: Period, now: &Numbers, before: &Numbers) -> Vec<String> {
+    let noun = period.noun().to_uppercase();
+    let line = |cells: [&str; 3]| {
+        columns([Cell::Left(cells[0], 20), Cell::Right(cells[1], 12), Cell::Right(cells[2], 16)])
+    };
+    let mut lines = vec![line(["", &format!("THIS {noun}"), "THE ONE BEFORE"])];
+    let rows: [(&str, Reading); 6] = [
+        ("New", |numbers| Some(received(numbers).to_string())),
+        ("In time", |numbers| Some(format!("{} %", numbers.within_sla_percent()?))),
+        ("Missed", |numbers| Some(numbers.total("breached.").to_string())),
+        ("Escalated", |numbers| Some(numbers.get("escalated").to_string())),
+        ("Rejected", |numbers| Some(numbers.get("rejected").to_string())),
+        ("Average response", |numbers| numbers.average_response_seconds().map(spell_seconds)),
+    ];
+    for (name, figure) in rows {
+        let [now, before] = [now, before].map(|numbers| figure(numbers).unwrap_or("-".to_owned()));
+        lines.push(line([name, &now, &before]));
+    }
+    lines.push(String::new());
+    lines
 }
 
 /// Lists the pools somebody has a role for, their own or the organisation's where the pool names

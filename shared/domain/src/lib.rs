@@ -17,6 +17,7 @@ pub mod decide;
 pub mod delivery;
 pub mod digest;
 pub mod enrichment;
+pub mod erasure;
 pub mod event;
 pub mod examples;
 pub mod handoff;

@@ -55,6 +55,13 @@ pub struct Package {
     /// Whether something that was said was too long to be kept whole.
     #[serde(default, skip_serializing_if = "is_false")]
     pub shortened: bool,
+    /// When whom it is about was erased from it.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub erased_at: Option<DateTime<Utc>>,
 }
 
 /// What became of what was told.
@@ -263,6 +270,7 @@ impl Package {
         match (subject.name.as_deref().or(subject.email.as_deref()), subject.company.as_deref()) {
             (Some(person), Some(company)) => format!("{person}, {company}"),
             (Some(one), None) | (None, Some(one)) => one.to_owned(),
+            (None, None) if self.erased_at.is_some() => "Erased".to_owned(),
             (None, None) => subject
                 .all_references()
                 .first()

@@ -243,7 +243,10 @@ impl Store {
     ) -> Result<Vec<Reference>, StoreError> {
         let query = Query {
             condition: "pk = :journey AND begins_with(sk, :reference)",
-            values: vec![(":journey", text(keys::journey(journey))), (":reference", text("REF#"))],
+            values: vec![
+                (":journey", text(keys::journey(journey))),
+                (":reference", text(keys::REF_PREFIX)),
+            ],
             ..Query::default()
         };
         let items = self.query_all(query).await?;

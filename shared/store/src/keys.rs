@@ -35,6 +35,8 @@ pub(crate) const STATE: &str = "STATE";
 pub(crate) const PACKAGE: &str = "PACKAGE";
 pub(crate) const COMMIT: &str = "COMMIT#";
 pub(crate) const JOURNEY: &str = "JOURNEY";
+pub(crate) const JOURNEY_PREFIX: &str = "JOURNEY#";
+pub(crate) const REF_PREFIX: &str = "REF#";
 pub(crate) const MERGED: &str = "MERGED";
 pub(crate) const OPEN: &str = "OPEN";
 pub(crate) const SEEN: &str = "SEEN";
@@ -97,7 +99,7 @@ fn reference_pk(reference: &Reference) -> String {
 }
 
 pub(crate) fn journey(id: &JourneyId) -> String {
-    format!("JOURNEY#{id}")
+    format!("{JOURNEY_PREFIX}{id}")
 }
 
 pub(crate) fn journey_reference(id: &JourneyId, reference: &Reference) -> Key {
@@ -217,6 +219,11 @@ pub(crate) fn delivery(id: &HandoffId, version: Option<u64>, destination: &str, 
 
 pub(crate) fn destination(lane: &str) -> Key {
     key(format!("{DESTINATION_PREFIX}{lane}"), STATE)
+}
+
+/// Where a copy of the table is named that is being put back.
+pub(crate) fn restoring() -> Key {
+    key("RESTORE", STATE)
 }
 
 pub(crate) fn mute() -> Key {

@@ -5,15 +5,18 @@
 //! engine evaluates those, so there is no trait to fake: on a laptop and in tests the same SDK
 //! speaks to an embedded engine on loopback. Methods are named for what the system wants, not for
 //! what DynamoDB does. Every conditional write carries its attempt's id and takes its own id for
-//! success, because a lost reply looks like a duplicate. Deliberately absent: any scan.
+//! success, because a lost reply looks like a duplicate. Deliberately absent: any scan, but for
+//! commands that copy the table or look for a person in all of it.
 
 mod aside;
 mod beside;
 mod configs;
+mod copies;
 mod deliveries;
 mod destinations;
 mod drafts;
 mod enriched;
+mod erasure;
 mod error;
 mod handoffs;
 mod history;
@@ -35,9 +38,11 @@ mod transaction;
 
 pub use aside::{Aside, AsideKey};
 pub use configs::StoredConfig;
+pub use copies::{PageEnd, Row, is_restored};
 pub use deliveries::{Delivery, DeliveryState, Place};
 pub use destinations::{DestinationRow, Mute};
 pub use drafts::Draft;
+pub use erasure::{Sought, Trace};
 pub use error::StoreError;
 pub use handoffs::{By, Opening, Write};
 pub use history::{commit_name, commit_of, is_commit_key};

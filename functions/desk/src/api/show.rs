@@ -60,6 +60,7 @@ fn document(sheet: &Sheet) -> Value {
     document.extend([
         ("subject".to_owned(), json!(sheet.package.subject)),
         ("title".to_owned(), sheet.package.title().into()),
+        ("erased_at".to_owned(), json!(sheet.package.erased_at.map(moment::iso))),
         ("package".to_owned(), package(&sheet.package)),
         ("completeness".to_owned(), completeness.percent.into()),
         ("completeness_at_handoff".to_owned(), json!(sheet.completeness_then())),

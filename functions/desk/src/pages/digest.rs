@@ -1,4 +1,4 @@
-//! The page of a day's digest: the mail a manager gets the morning after, with the numbers of now.
+//! The page of a digest: the mail a manager gets the morning after, with the numbers of now.
 //!
 //! It is the same text from the same reading as the mail, so that the link in one shows the other.
 
@@ -9,7 +9,10 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use domain::{
     Config, PersonId,
-    digest::{daily, recipients},
+    digest::{
+        mail, recipients,
+        stretch::{Period, Stretch},
+    },
 };
 use http::{Request, Response, StatusCode};
 use runtime::report;
@@ -19,6 +22,7 @@ use runtime::report;
 struct DigestPage {
     frame: Frame,
     day: String,
+    periods: Vec<Choice>,
     name: String,
     people: Vec<Choice>,
     subject: String,
@@ -26,8 +30,8 @@ struct DigestPage {
 }
 
 impl Desk {
-    /// Answers the page of a day's digest; without a day today's, without a reader the visitor's or
-    /// the first manager's.
+    /// Answers the page of a digest, a day's unless it says otherwise; without a day today's,
+    /// without a reader the visitor's or the first manager's.
     pub(crate) async fn page_digest(
         &self,
         request: &Request<Bytes>,
@@ -42,9 +46,13 @@ impl Desk {
             Some(text) => day_of(text)?,
         };
         let manager = reader_of(config, pairs.get("for").map(String::as_str), visitor)?;
-        let recorded = report::recorded(&self.store, config, day).await?;
-        let open = report::open(&self.store, config, now).await?;
-        let mail = daily(config, &manager, day, &recorded, &open);
+        let period = match pairs.get("period").map(String::as_str) {
+            None => Period::Daily,
+            Some(word) => period_of(word)?,
+        };
+        let stretch = Stretch::with(period, day);
+        let edition = report::edition(&self.store, config, stretch, now).await?;
+        let mail = mail(config, &manager, &edition);
         let reader = Reader::new(config, visitor, now);
         let people = recipients(config).into_iter().map(|id| Choice {
             name: config.name_of(&id).to_owned(),
@@ -54,6 +62,7 @@ impl Desk {
         let page = DigestPage {
             frame: reader.frame("Digest", request),
             day: day.to_string(),
+            periods: Period::ALL.map(|one| choice_of(one, period)).into(),
             name: config.name_of(&manager).to_owned(),
             people: people.collect(),
             subject: mail.subject,
@@ -61,6 +70,16 @@ impl Desk {
         };
         html(StatusCode::OK, &page)
     }
+}
+
+fn period_of(word: &str) -> Result<Period, Fault> {
+    let unknown = || Fault::Malformed(format!("`{word}` is no digest: daily, weekly or monthly."));
+    Period::of(word).ok_or_else(unknown)
+}
+
+fn choice_of(period: Period, chosen: Period) -> Choice {
+    let name = format!("The {}", period.noun());
+    Choice { name, chosen: period == chosen, id: period.to_string() }
 }
 
 fn day_of(text: &str) -> Result<NaiveDate, Fault> {

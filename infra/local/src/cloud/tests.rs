@@ -324,7 +324,8 @@ async fn a_failed_digest_is_tried_twice_more_and_a_failed_sweep_is_left_to_the_n
     schedules.push(Schedule {
         name: "daily".to_owned(),
         function: ScheduledFunction::Digest,
-        every: Every::Daily {
+        every: Every::Days {
+            on: crate::On::EveryDay,
             at: chrono::NaiveTime::from_hms_opt(0, 1, 0).unwrap(),
             zone: chrono_tz::UTC,
         },

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     calendar::Calendar,
+    digest::stretch::Period,
     ids::{CalendarKey, LaneKey, PersonId, PoolId, SourceKey, TypeKey},
     span::Span,
 };
@@ -79,9 +80,12 @@ pub struct Organisation {
     /// runtime can look up.
     #[serde(default = "sample")]
     pub links_secret: String,
-    /// When the daily digest is due, local time.
+    /// When digests are due, local time.
     #[serde(default = "half_past_seven")]
     pub digest_at: String,
+    /// Which are sent: the day's every morning, the week's on Mondays, the month's on firsts.
+    #[serde(default = "all_digests")]
+    pub digests: Vec<Period>,
 }
 
 /// Somebody of the organisation.
@@ -427,6 +431,10 @@ fn dollars() -> String {
 
 fn five_minutes() -> Span {
     Span::new(0, 300).unwrap_or_default()
+}
+
+fn all_digests() -> Vec<Period> {
+    Period::ALL.into()
 }
 
 fn half_past_seven() -> String {

@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::notice::SUBJECT_MAX;
+use chrono::NaiveDate;
 use proptest::prelude::*;
 
 fn config() -> Config {
@@ -13,6 +14,18 @@ fn config() -> Config {
 
 fn day() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 1, 5).unwrap()
+}
+
+fn daily(
+    config: &Config,
+    manager: &PersonId,
+    day: NaiveDate,
+    recorded: &Recorded,
+    open: &Open,
+) -> Mail {
+    let stretch = Stretch::with(Period::Daily, day);
+    let (recorded, open) = (recorded.clone(), open.clone());
+    mail(config, manager, &Edition { stretch, recorded, before: None, open })
 }
 
 fn numbers(counters: &[(&str, i64)]) -> Numbers {
@@ -115,6 +128,43 @@ fn a_manager_of_other_pools_reads_other_numbers() {
     assert!(!mail.body.contains("SDR Europe"), "{}", mail.body);
     assert!(mail.body.contains("Mon 5 Jan 04:05"), "{}", mail.body);
     assert!(!mail.body.contains("NOBODY HAS"), "{}", mail.body);
+}
+
+#[test]
+fn on_mondays_the_week_stands_beside_the_one_before_and_on_firsts_the_month() {
+    let busier = numbers(&[("assigned", 20), ("breached.respond", 4), ("met.respond", 12)]);
+    let before = Recorded { pools: [("sdr_emea".into(), busier)].into(), ..Recorded::default() };
+    let edition = |period| Edition {
+        stretch: Stretch::with(period, day()),
+        recorded: recorded(),
+        before: Some(before.clone()),
+        open: Open::default(),
+    };
+    let week = mail(&config(), &"priya".into(), &edition(Period::Weekly));
+    let subject =
+        "Week of 5 Jan: 13 new, 1 missed, 0 overdue, 0 without owner - Northwind Analytics";
+    assert!(week.subject.starts_with(subject), "{}", week.subject);
+    let beginning = "\
+http://127.0.0.1:8787/dashboard
+
+Northwind Analytics, 5 January to 11 January 2026
+For Priya Nair. 21 handoffs were opened in the whole organisation.
+
+                       THIS WEEK  THE ONE BEFORE
+New                           13              20
+In time                     90 %            75 %
+Missed                         1               4
+Escalated                      1               0
+Rejected                       2               0
+Average response          15 min               -
+
+POOL ";
+    assert!(week.body.starts_with(beginning), "{}", week.body);
+    assert!(week.body.contains("\nTHIS WEEK\n- SDR Europe missed 1"), "{}", week.body);
+    let month = mail(&config(), &"priya".into(), &edition(Period::Monthly));
+    assert!(month.subject.starts_with("Jan 2026: 13 new, "), "{}", month.subject);
+    assert!(month.body.starts_with("http://127.0.0.1:8787/dashboard?month=2026-01\n"));
+    assert!(month.body.contains("THIS MONTH  THE ONE BEFORE"), "{}", month.body);
 }
 
 #[test]

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails; its process runs by the system's clock"
 )]
 
+mod keeping;
+
 use chrono::Utc;
 use local::{
     Parts, Setup, assembly,
@@ -81,7 +83,7 @@ fn a_wrong_configuration_shows_every_problem_with_its_place() {
     let data = folder("config");
     fs::create_dir_all(&data).expect("a temporary directory");
     let file = data.join("wrong.toml");
-    let sample = include_str!("../../local/sample/organisation.toml");
+    let sample = include_str!("../../../local/sample/organisation.toml");
     let wrong = sample
         .replacen("pool = \"sdr_americas\"", "pool = \"sdr_mars\"", 1)
         .replacen("lane = \"inbound\"", "lane = \"outbound\"", 1)
@@ -135,10 +137,16 @@ impl Running {
 
     /// Sends a demo request; the handoff it opened, if it was acknowledged.
     fn demo_request(&self, id: &str) -> Option<String> {
+        self.request(id, &json!({ "country": "GB" }))
+    }
+
+    /// Sends a demo request of somebody of whom this is known.
+    fn request(&self, id: &str, known: &Value) -> Option<String> {
         let now = Utc::now();
+        let mut subject = json!({ "crm": "hubspot", "object": "contact", "id": id });
+        subject.as_object_mut()?.extend(known.as_object()?.clone());
         let body = json!({
-            "type": "demo.requested", "timestamp": now.to_rfc3339(),
-            "data": { "subject": { "crm": "hubspot", "object": "contact", "id": id, "country": "GB" } },
+            "type": "demo.requested", "timestamp": now.to_rfc3339(), "data": { "subject": subject },
         });
         let answer = self.send(&Sender::new(PUBLIC_URL).generic(id, now, &body))?;
         answer["opened"][0].as_str().map(str::to_owned)
